@@ -17,7 +17,7 @@ test('events that are past their term go beside a bulk operation, a plan and ing
   await seed(200, [0]);
   await seed(50, [1]);
   const planned = await ids(`endpoint_id = '${uuidIn('endpoint', second)}'`);
-  const { body: plan } = await engine.client.expect(202, 'POST', '/api/v1/retries/plans', {
+  const { body: plan } = await engine.client.expect(201, 'POST', '/api/v1/retries/plans', {
     key: tenant.key,
     body: { select: { filter: { endpointIds: [second] } } },
   });

@@ -39,7 +39,8 @@ describe('Retention', () => {
     const before = await it.receipt(receiptId);
     expect(before.retention).toEqual({
       state: 'retained',
-      retainedUntil: null,
+      // With its event.
+      retainedUntil: new Date(Date.parse(before.receivedAt) + 90 * 86_400_000).toISOString(),
       removedAt: null,
       removedFor: null,
     });
@@ -156,30 +157,40 @@ describe('Retention', () => {
 });
 
 describe('Settings of a tenant', () => {
+  const NEW = {
+    payloadRetentionDays: null,
+    eventRetentionDays: 90,
+    receiptRetentionDays: null,
+    ledgerRetentionDays: null,
+    reportRetentionDays: null,
+    replaysPerDay: null,
+  };
+
   test('are set when it is made, changed one by one, and taken away by null', async () => {
     const made = await engine.client.expect(201, 'POST', '/api/v1/tenants', {
       body: { handle: 'with-settings', settings: { payloadRetentionDays: 7 } },
     });
     expect(made.body.settings).toEqual({
+      ...NEW,
       payloadRetentionDays: 7,
-      ledgerRetentionDays: null,
-      replaysPerDay: null,
     });
     const patch = async (settings: unknown) =>
       engine.client.call('PATCH', '/api/v1/tenants/with-settings', { body: { settings } });
     expect((await patch({ replaysPerDay: 0 })).body.settings).toEqual({
+      ...NEW,
       payloadRetentionDays: 7,
-      ledgerRetentionDays: null,
       replaysPerDay: 0,
     });
     expect((await patch({ payloadRetentionDays: null })).body.settings).toEqual({
-      payloadRetentionDays: null,
-      ledgerRetentionDays: null,
+      ...NEW,
       replaysPerDay: 0,
     });
     for (const [wrong, pointer] of [
       [{ payloadRetentionDays: 0 }, '#/settings/payloadRetentionDays'],
       [{ ledgerRetentionDays: 6 }, '#/settings/ledgerRetentionDays'],
+      [{ eventRetentionDays: 0 }, '#/settings/eventRetentionDays'],
+      [{ reportRetentionDays: 6 }, '#/settings/reportRetentionDays'],
+      [{ receiptRetentionDays: 3_651 }, '#/settings/receiptRetentionDays'],
       [{ replaysPerDay: -1 }, '#/settings/replaysPerDay'],
       [{ retries: 1 }, '#/settings/retries'],
       [null, '#/settings'],
