@@ -15,9 +15,9 @@ import {
 } from '../store/retention/remove-operations.ts';
 
 /** Some tens of milliseconds of work, for which selections of the tenant wait; and so they do for its wait for them. */
-const SIZE: RemovalSize = { events: 200, deliveries: 1_000, waitMs: 100 };
+const SIZE: RemovalSize = { events: 100, deliveries: 500, waitMs: 100 };
 /** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
-const BATCHES = 50;
+const BATCHES = 100;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 const OPERATIONS = 50;

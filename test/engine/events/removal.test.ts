@@ -30,6 +30,10 @@ test('events that are past their term go beside a bulk operation, a plan and ing
     select: { filter: { endpointIds: [first] } },
     options: { ratePerSecond: 100 },
   });
+  await eventually('all is selected, and not all is sent', async () => {
+    const { body } = await engine.client.expect(200, 'GET', `/api/v1/retries/${id}`, { key: tenant.key });
+    return body.counts.expected === 200;
+  });
   // Shorter than anybody may set it: everything is past its term at once.
   await engine.database.pool.query(
     `update tenants set settings = '{"eventRetentionDays": 0}' where id = $1`,
