@@ -220,7 +220,8 @@ async function gateTo(url: string, isRefused: (request: IncomingMessage) => bool
       response.writeHead(500, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
       return;
     }
-    const { host: _, connection: __, ...headers } = request.headers;
+    // Those of the connection, and the length, which is told once more with the body, are not passed on.
+    const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers;
     const answer = await fetch(`${url}${request.url}`, {
       method: request.method ?? 'GET',
       headers: headers as Record<string, string>,
