@@ -220,6 +220,12 @@ export const DASHBOARDS: readonly Dashboard[] = [
         queries: [[rate('redrive_egress_proxy_failures_total', 'namespace'), 'attempts']],
       },
       {
+        title: 'Stopped by our own limits',
+        unit: 'ops',
+        says: 'Requests for which a process had no open file, port or memory: they say nothing of the endpoints, and are sent again.',
+        queries: [[rate('redrive_socket_shortages_total', 'reason'), '{{reason}}']],
+      },
+      {
         title: 'Share of attempts that did not deliver',
         unit: 'percentunit',
         says: 'By lane.',
