@@ -19,8 +19,8 @@ export type ChildScript = {
 
 /**
  * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
- * `root` of that one. With `messages` it can be sent some, and can answer them. One that is JavaScript already needs no
- * loader, which would cost a process more memory than the engine does. It has `openFiles` at most.
+ * `root` of that one. With `messages` it can be sent some, and can answer them. One that the run has bundled needs no
+ * loader, which would cost a process more time and memory than the engine does. It has `openFiles` at most.
  */
 export function startChildScript(
   script: URL,

@@ -89,7 +89,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
          from deliveries where endpoint_id = $2`,
         [id, uuidIn('endpoint', it.endpoints[0].id)],
       );
-      closing(await locked(engine, 'select from executions where id = $1 for update', id));
+      closing(await locked(engine, 'select from queue where execution_id = $1 for update', id));
     },
   },
   redrive_retention_lag_seconds: {

@@ -26,7 +26,10 @@ export class Host {
 
   constructor() {
     this.#child = startChildScript(HOST, { messages: true });
-    this.#child.process.on('message', (answer: Answered) => this.#asked.shift()?.(answer));
+    this.#child.process.on('message', (said: Answered | Stalled) => {
+      if ('stalledMs' in said) this.onStall();
+      else this.#asked.shift()?.(said);
+    });
     this.ended = this.#child.ended.then(({ output }) => {
       this.over = true;
       return output;
