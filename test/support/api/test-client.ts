@@ -19,8 +19,8 @@ export interface Asked {
 /** Calls a running service over HTTP. */
 export interface TestClient {
   call(method: string, path: string, asked?: Asked): Promise<Answer>;
-  /** Makes a tenant with a key of every scope. */
-  newTenant(handle: string): Promise<{ id: string; handle: string; key: string }>;
+  /** Makes a tenant with a key of every scope, without the usual term: tests write events of any age, and a worker would remove them. */
+  newTenant(handle: string, settings?: object): Promise<{ id: string; handle: string; key: string }>;
   /** Makes an endpoint and returns its answer, with the signing secret. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   newEndpoint(key: string, endpoint: Record<string, unknown>): Promise<any>;
@@ -66,8 +66,8 @@ export async function createTestClient(url: string, adminKey: string): Promise<T
   return {
     call,
     expect,
-    async newTenant(handle) {
-      const tenant = await expect(201, 'POST', '/api/v1/tenants', { body: { handle } });
+    async newTenant(handle, settings = { eventRetentionDays: null }) {
+      const tenant = await expect(201, 'POST', '/api/v1/tenants', { body: { handle, settings } });
       const key = await expect(201, 'POST', '/api/v1/keys', {
         body: { tenantId: tenant.body.id, name: 'test', scopes: SCOPES },
       });
