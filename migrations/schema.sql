@@ -2808,6 +2808,8 @@ CREATE INDEX receipt_replays_by_event ON public.receipt_replays USING btree (ten
 
 CREATE UNIQUE INDEX receipt_replays_by_key ON public.receipt_replays USING btree (tenant_id, key_hash);
 
+CREATE INDEX receipt_replays_by_operation ON public.receipt_replays USING btree (operation_id);
+
 CREATE INDEX receipt_replays_executed ON public.receipt_replays USING btree (tenant_id, executed_at) WHERE (executed_at IS NOT NULL);
 
 CREATE INDEX rejections_by_request ON public.rejections USING btree (tenant_id, request_id);

@@ -20,7 +20,7 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 /** The first of the two files by which queue and records take the place of the table `executions`. */
 const BESIDE = '0025-queue-beside.sql';
 /** The second of them. */
-export const TAKES_OVER = '0026-queue-takes-over.sql';
+export const TAKES_OVER = '0027-queue-takes-over.sql';
 
 /**
  * Changes of the second file that keep the table, as `executions_before`, and the time for which it was locked; what the
