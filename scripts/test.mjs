@@ -82,8 +82,8 @@ function runJest(args, variables, started) {
     // Last, as jest would take a file pattern after them for one more reporter.
     [jest, ...args, ...reporters.map((reporter) => `--reporters=${reporter}`)],
     // In a group of its own, which no terminal tells of Ctrl-C: its workers would be gone before what they have started is
-    // found, and that would stay.
-    { cwd: ROOT, stdio: 'inherit', env: environment(variables), detached: true },
+    // found, and that would stay. Elsewhere than on Linux nobody finds it, and the terminal has to tell all of them.
+    { cwd: ROOT, stdio: 'inherit', env: environment(variables), detached: process.platform === 'linux' },
   );
   started(child);
   return new Promise((resolve, reject) => {

@@ -17,23 +17,31 @@ export function createSocketLimit(
   most: number,
 ): (connect: buildConnector.connector) => buildConnector.connector {
   let open = 0;
-  const closed = () => {
-    open -= 1;
-  };
   return (connect) => (options, callback) => {
     if (open >= most) {
       callback(new OutOfFilesError(), null);
       return;
     }
     open += 1;
-    connect(options, (...[error, socket]) => {
-      if (error !== null) {
-        closed();
-        callback(error, null);
-        return;
-      }
-      socket.once('close', closed);
-      callback(null, socket);
-    });
+    let counted = true;
+    const closed = () => {
+      if (counted) open -= 1;
+      counted = false;
+    };
+    try {
+      connect(options, (...[error, socket]) => {
+        if (error !== null) {
+          closed();
+          callback(error, null);
+          return;
+        }
+        socket.once('close', closed);
+        callback(null, socket);
+      });
+    } catch (error) {
+      // Certificates that this OpenSSL refuses: nothing was opened.
+      closed();
+      throw error;
+    }
   };
 }

@@ -5,7 +5,7 @@ import { isConnectionLost, isStalePlan, isWithoutConnection } from './pool.ts';
  * in, rolled back for others' sake, out of resources, locked or stopped, failing disks, and a primary that has become a
  * standby.
  */
-const UNAVAILABLE = /^(08...|25P03|28...|3D000|40...|53...|55006|55P03|57...|58...|25006)$/;
+const UNAVAILABLE = /^(08...|25P0[34]|28...|3D000|40...|53...|55006|55P03|57...|58...|25006)$/;
 
 /** Codes of sockets and resolvers for a server that is not there. */
 const UNREACHABLE =
@@ -20,17 +20,18 @@ const BEGINS_SESSIONS = 'postinit.c';
  */
 export function isOutage(error: unknown): boolean {
   if (isConnectionLost(error) || isStalePlan(error)) return true;
-  const { code, file, errors, name } = (error ?? {}) as {
+  const { code, severity, file, errors, name } = (error ?? {}) as {
     code?: unknown;
+    severity?: unknown;
     file?: unknown;
     errors?: unknown;
     name?: unknown;
   };
   // An address with several records fails by several errors at once.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isOutage);
-  // A database that is closed to connections has a code of other errors. The severity would not do: it is translated, and
-  // pg passes on only that.
-  if (file === BEGINS_SESSIONS) return true;
+  // A database that is closed to connections has a code of other errors. The severity alone would not do: it is translated,
+  // and pg passes on only that; but poolers, which name no file, say it in English.
+  if (severity === 'FATAL' || file === BEGINS_SESSIONS) return true;
   if (typeof code === 'string') return UNAVAILABLE.test(code) || UNREACHABLE.test(code);
   return name === 'AbortError' || isWithoutConnection(error);
 }

@@ -117,7 +117,10 @@ export async function reservePace(
     tx,
     limited.map((row) => row?.id ?? ''),
   );
-  for (const { id, besides = 0 } of wanted.paced) inUse.set(id, (inUse.get(id) ?? 0) + besides);
+  // A trial, one request by its own rule, does not wait for what was sent before there was a window: those requests may hang.
+  const onTrial = new Set(rows.filter((row) => row.on_trial).map(({ id }) => id));
+  for (const { id, besides = 0 } of wanted.paced)
+    if (!onTrial.has(id)) inUse.set(id, (inUse.get(id) ?? 0) + besides);
   const nowMs = Math.max(0, own?.now_ms ?? 0, ...rows.map((row) => row.now_ms));
   const free = wanted.unpaced.map(({ id, count }) => ({ id, wanted: count, arrivalMs: 0 }));
   const paces = [...rows.map((row) => paceOf(row, by.lane, inUse)), ...free];

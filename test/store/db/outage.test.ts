@@ -83,6 +83,12 @@ describe('an error of a step', () => {
     expect(isOutage(coded('55000', { severity: 'ERROR', file: 'sequence.c' }))).toBe(false);
   });
 
+  test('that a pooler ends, naming no file of Postgres, is one as well', () => {
+    expect(isOutage(coded('XX000', { severity: 'FATAL' }))).toBe(true);
+    expect(isOutage(coded('XX000', { severity: 'ERROR' }))).toBe(false);
+    expect(isOutage(coded('25P04', { severity: 'FATALE' }))).toBe(true);
+  });
+
   test('that has no code has a message that pg still has', async () => {
     const files = ['pg/lib/client.js', 'pg-pool/index.js'];
     const sources = await Promise.all(

@@ -255,6 +255,17 @@ describe('the window of an endpoint', () => {
     expect([await besides(24), await besides(12), await besides(7), await besides(0)]).toEqual([0, 0, 5, 7]);
   });
 
+  test('lets a trial of an open circuit go beside requests that began before it, and may hang', async () => {
+    const id = await store.newEndpoint(tenant);
+    await tell(id, { down: 20, inFlight: 500 });
+    await store.pool.query(
+      `update endpoint_pacing set floor_until = '-infinity', trial_until = '-infinity' where endpoint_id = $1`,
+      [id],
+    );
+    const trial = await reserve([{ id, count: 20, besides: 500 }], by('live'));
+    expect(trial.endpoints[0]?.atMs).toHaveLength(1);
+  });
+
   test('stays as long as all senders together fill half of it', async () => {
     const id = await store.newEndpoint(tenant);
     await tell(id, { overloaded: 1, inFlight: 400 });

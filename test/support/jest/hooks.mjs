@@ -34,7 +34,8 @@ export async function load(url, context, next) {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context);
   const file = fileURLToPath(url);
   const source = await readFile(file, 'utf8');
-  const kept = join(directory, createHash('sha256').update(`${version}\n${file}\n${source}`).digest('hex'));
+  const of = JSON.stringify([version, OPTIONS, file, source]);
+  const kept = join(directory, createHash('sha256').update(of).digest('hex'));
   const map = `${kept}.map`;
   port.postMessage({ url, map });
   const code = await readFile(`${kept}.mjs`, 'utf8').catch(() => compile(source, file, kept));
