@@ -65,7 +65,8 @@ const CONDITIONS: [KeptFor, string][] = [
     anyDelivery(`exists (select from execution_records e
             join late_changes l on l.operation_id = e.operation_id and l.execution_id = e.id where e.delivery_id = d.id)`),
   ],
-  ['plan', 'exists (select from pinning p where v.accepted_at between p.pin_from and p.pin_to)'],
+  // A delivery of a new identity is younger than its event, and a plan's span is that of deliveries.
+  ['plan', anyDelivery('exists (select from pinning p where d.accepted_at between p.pin_from and p.pin_to)')],
   [
     'outage',
     anyDelivery(`d.state <> 'delivered' and exists (select from outages u where u.endpoint_id = d.endpoint_id

@@ -85,8 +85,10 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
         where d.event_id = u.id and d.replay_of is null)
         or exists (select from deliveries d join queue q on q.delivery_id = d.id
           where d.event_id = u.id and d.replay_of is not null)
-        or exists (select from pinning p join events v on v.id = u.id
-          where v.accepted_at between p.pin_from and p.pin_to and v.accepted_at > p.keeps_from) as busy
+        or exists (select from events v cross join pinning p join deliveries d on d.event_id = v.id and d.replay_of is null
+          where v.id = u.id and v.accepted_at > p.keeps_from and d.accepted_at between p.pin_from and p.pin_to)
+        or exists (select from events v cross join pinning p join deliveries d on d.event_id = v.id and d.replay_of is not null
+          where v.id = u.id and v.accepted_at > p.keeps_from and d.accepted_at between p.pin_from and p.pin_to) as busy
       from unnest($2::uuid[]) as u(id)
     ), gone as (
       delete from payloads p using candidate c

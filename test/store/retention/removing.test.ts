@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import type { RemovalSize } from '../../../src/store/retention/remove-events.ts';
+import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
 import { listTenants } from '../../../src/store/tenancy/tenants.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
@@ -11,6 +12,7 @@ import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore({ checked: true });
+const NEW_IDENTITY = { kind: 'replay', newIdentity: true } as const;
 
 /** Tables that a whole event is in. */
 const OF_AN_EVENT = [
@@ -225,6 +227,21 @@ describe('what stays past its term', () => {
     ]);
     expect(await closeOperation(store.pool, plan.operationId)).toMatchObject({ closed: true });
     expect(await removeAll(store.pool, tenant)).toBe(2);
+  });
+
+  test('what an open plan has shown of it is younger than the event: a delivery of a new identity', async () => {
+    const { tenant, endpoint, deliveries } = await old(404, 1);
+    const { operationId } = await store.retry(tenant, { deliveryIds: deliveries }, NEW_IDENTITY);
+    await store.attempt(404, { endpointIds: [endpoint], workedBy: operationId });
+    await store.attempt(404, { endpointIds: [endpoint] });
+    expect(await closeOperation(store.pool, operationId)).toMatchObject({ closed: true });
+    const [made] = await store.rows('select id from deliveries where operation_id = $1', [operationId]);
+    await plansOf(store, tenant).make({ deliveryIds: [made.id] });
+    expect(await removeAll(store.pool, tenant)).toBe(0);
+    expect(await keptFor(tenant)).toEqual(['plan']);
+    await keepFor(store, tenant, { payloadRetentionDays: 30 });
+    await withTransaction(store.pool, (tx) => expirePayloads(tx, tenant.id, 10));
+    expect(await leftOf(await eventsOf(store, deliveries))).toMatchObject({ payloads: 1 });
   });
 
   test('an event and what its sender sent again stay together, and go together', async () => {
