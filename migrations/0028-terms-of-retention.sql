@@ -92,7 +92,7 @@ alter table platform_limits
 
 -- For how many days a tenant with these settings keeps something (`payload`, `event`, `receipt`, `ledger`, `report`); null is
 -- for ever. A payload and a receipt are gone with their event at the latest, and an event stays for as long as either was
--- promised; a report stays for as long as its lines. The same words are in `src/domain/tenancy/retention.ts`.
+-- promised; a report stays for as long as its lines, which is for ever where they have no term. The same words are in `src/domain/tenancy/retention.ts`.
 create function retention_days(settings jsonb, of_what text) returns int language sql stable parallel safe as $$
   select case of_what
     when 'event' then s.event
@@ -111,7 +111,7 @@ create function retention_days(settings jsonb, of_what text) returns int languag
         greatest((settings->>'receiptRetentionDays')::int, p.least_receipt_days) end as receipt,
       case when settings ? 'ledgerRetentionDays' then
         greatest((settings->>'ledgerRetentionDays')::int, p.least_ledger_days) end as ledger,
-      case when settings ? 'reportRetentionDays' then greatest((settings->>'reportRetentionDays')::int,
+      case when settings ?& array['reportRetentionDays', 'ledgerRetentionDays'] then greatest((settings->>'reportRetentionDays')::int,
         (settings->>'ledgerRetentionDays')::int, p.least_report_days, p.least_ledger_days) end as report
     from (select 1) one left join platform_limits p on true
   ) s

@@ -634,7 +634,7 @@ AS $function$
         greatest((settings->>'receiptRetentionDays')::int, p.least_receipt_days) end as receipt,
       case when settings ? 'ledgerRetentionDays' then
         greatest((settings->>'ledgerRetentionDays')::int, p.least_ledger_days) end as ledger,
-      case when settings ? 'reportRetentionDays' then greatest((settings->>'reportRetentionDays')::int,
+      case when settings ?& array['reportRetentionDays', 'ledgerRetentionDays'] then greatest((settings->>'reportRetentionDays')::int,
         (settings->>'ledgerRetentionDays')::int, p.least_report_days, p.least_ledger_days) end as report
     from (select 1) one left join platform_limits p on true
   ) s

@@ -2209,7 +2209,7 @@ export interface components {
                  */
                 ledgerRetentionDays: number | null;
                 /**
-                 * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`. No limit where null.
+                 * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`, which is to be set, too. No limit where null.
                  * @example 3650
                  */
                 reportRetentionDays: number | null;
@@ -2303,7 +2303,7 @@ export interface components {
              */
             ledgerRetentionDays?: number | null;
             /**
-             * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`. No limit where null.
+             * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`, which is to be set, too. No limit where null.
              * @example 3650
              */
             reportRetentionDays?: number | null;

@@ -49,7 +49,7 @@ export const PROBLEMS = {
     status: 400,
     title: 'Term too short',
     advice:
-      'Nothing was changed: a term that `errors` names is shorter than the installation, or another term of the tenant, allows. Lengthen it, or shorten the other one in the same request.',
+      'Nothing was changed: a term that `errors` names is shorter than the installation, or another term of the tenant, allows. Lengthen it, or set or shorten the other one in the same request.',
   },
   endpoint_url_refused: {
     status: 400,

@@ -16,7 +16,7 @@ export function daysOfNewTenant({ payload = 0, receipt = 0 }: Days): Days {
 /**
  * For how long things are kept: what the tenant set, and no less than the floors of the installation. A payload and a
  * receipt are gone with their event at the latest, and an event stays for as long as either was promised; a report stays for
- * as long as its lines. The same words are `retention_days` in Postgres.
+ * as long as its lines, which is for ever where they have no term. The same words are `retention_days` in Postgres.
  */
 export function daysInForce(set: Days, floors: Days): Days {
   const most = (...what: Kept[]) => Math.max(...what.flatMap((each) => [set[each] ?? 0, floors[each] ?? 0]));
@@ -26,7 +26,7 @@ export function daysInForce(set: Days, floors: Days): Days {
     payload: set.payload === undefined ? event : most('payload'),
     receipt: set.receipt === undefined ? event : most('receipt'),
     ledger: set.ledger === undefined ? undefined : most('ledger'),
-    report: set.report === undefined ? undefined : most('report', 'ledger'),
+    report: set.report === undefined || set.ledger === undefined ? undefined : most('report', 'ledger'),
   };
   return Object.fromEntries(Object.entries(days).filter(([, n]) => n !== undefined));
 }
@@ -34,7 +34,8 @@ export function daysInForce(set: Days, floors: Days): Days {
 /** A term that cannot be set: shorter than a floor, or than the term of something that it would take with it. */
 export interface TermRefused {
   what: Kept;
-  least: number;
+  /** Absent where what it would take with it is kept for ever. */
+  least?: number;
   because: 'floor' | Kept;
 }
 
@@ -50,6 +51,8 @@ export function tooShort(set: Days, floors: Days): TermRefused[] {
       const least = set[within];
       if (least !== undefined && days < least) refused.push({ what, least, because: within });
     }
+    // A payload without a term goes with its event, by its own meaning; a line without one is promised for ever.
+    if (what === 'report' && set.ledger === undefined) refused.push({ what, because: 'ledger' });
   }
   return refused;
 }

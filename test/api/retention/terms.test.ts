@@ -58,6 +58,32 @@ describe('the terms of a tenant', () => {
     ).toBe(200);
   });
 
+  test('reports have a term only where their lines have one, which are kept for ever without', async () => {
+    const { id } = (await made()).body;
+    const refused = {
+      status: 400,
+      body: {
+        code: 'term_too_short',
+        errors: [
+          {
+            pointer: '#/settings/reportRetentionDays',
+            code: 'below_term',
+            message: expect.stringContaining('ledgerRetentionDays'),
+          },
+        ],
+      },
+    };
+    expect(await change(id, { reportRetentionDays: 3_650 })).toMatchObject(refused);
+    expect(await made({ reportRetentionDays: 3_650 })).toMatchObject(refused);
+    expect(
+      (await change(id, { reportRetentionDays: 3_650, ledgerRetentionDays: 730 })).body.retention,
+    ).toMatchObject({ ledgers: 730, reports: 3_650 });
+    expect(await change(id, { ledgerRetentionDays: null })).toMatchObject(refused);
+    expect(
+      (await change(id, { ledgerRetentionDays: null, reportRetentionDays: null })).body.retention,
+    ).toMatchObject({ ledgers: null, reports: null });
+  });
+
   test('are set by the installation alone: no tenant shortens its own or another’s', async () => {
     const other = await api.newTenant();
     for (const key of [api.key, other.key]) {

@@ -11,6 +11,8 @@ import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
+/** A term of reports, which there is only together with one of lines. */
+const REPORTS = { ledgerRetentionDays: 365, reportRetentionDays: 365 };
 
 /** Tables with a column `operation_id`, which says whose their rows are; audit and keys of requests are not among them. */
 async function tablesLeft(operationId: Id<'operation'>): Promise<string[]> {
@@ -55,7 +57,7 @@ const remove = (tenant: TestTenant, limit = 10) =>
 
 test('a closed operation goes at its term, whole, once nothing of its items is kept', async () => {
   const tenant = await store.newTenant();
-  await keepFor(store, tenant, { eventRetentionDays: 30, reportRetentionDays: 365 });
+  await keepFor(store, tenant, { eventRetentionDays: 30, ...REPORTS });
   const old = await closed(tenant, 3);
   const kept = await closed(tenant, 2);
   expect(await remove(tenant)).toEqual({ operations: 0, more: false });
@@ -71,7 +73,7 @@ test('a closed operation goes at its term, whole, once nothing of its items is k
 
 test('the lines of a large one go before it, a part at a time', async () => {
   const tenant = await store.newTenant();
-  await keepFor(store, tenant, { eventRetentionDays: 30, reportRetentionDays: 365 });
+  await keepFor(store, tenant, { eventRetentionDays: 30, ...REPORTS });
   const { id, deliveries } = await closed(tenant, 3);
   await age(store, 31, { deliveries });
   await removeAll(store.pool, tenant);
@@ -92,7 +94,7 @@ test('one that an outage names stays until that is over, and without a term all 
   await age(store, 31, { deliveries });
   await removeAll(store.pool, tenant);
   expect(await remove(tenant)).toBeUndefined();
-  await keepFor(store, tenant, { reportRetentionDays: 365 });
+  await keepFor(store, tenant, REPORTS);
   const [endpoint] = await store.rows('select id from endpoints where tenant_id = $1', [tenant.id]);
   const [outage] = await store.rows(
     `insert into outages (tenant_id, endpoint_id, cause, began_at, reaches_back_to) values ($1, $2, 'gone', now(), now())

@@ -31,7 +31,7 @@ export const RETENTION_SETTINGS = {
   ),
   reportRetentionDays: days(
     7,
-    'Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`.',
+    'Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`, which is to be set, too.',
     3_650,
   ),
 };
@@ -88,7 +88,9 @@ export function refusedTerms(
       message:
         because === 'floor'
           ? `The installation keeps this for ${least} days at least.`
-          : `What is kept for ${least} days by ${SETTING_OF[because]} would be gone with it.`,
+          : least === undefined
+            ? `What is kept for ever without ${SETTING_OF[because]} would be gone with it: set that, too.`
+            : `What is kept for ${least} days by ${SETTING_OF[because]} would be gone with it.`,
     })),
   });
 }
