@@ -40,7 +40,7 @@ export async function lockKey<Stored extends Made = Id<'operation'>>(
   ]);
   const { rows } = await tx.query<KeyRow<Stored>>(
     `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
-       or (k.while_open and exists (select from operations o where o.id = k.operation_id and o.closed_at is not null))
+       or (k.while_open and not exists (select from operations o where o.id = k.operation_id and o.closed_at is null))
        as expired
      from idempotency_keys k where k.scope = $1 and k.key_hash = $2`,
     [key.scope, key.keyHash],

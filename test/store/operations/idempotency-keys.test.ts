@@ -1,11 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import {
   type AcceptRequest,
   type AcceptResult,
   acceptOperation,
 } from '../../../src/operations/accept-operation.ts';
-import type { Pool } from '../../../src/store/db/pool.ts';
+import { freezeNext } from '../../../src/operations/freeze-selection.ts';
+import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
+import { removeOperations } from '../../../src/store/retention/remove-operations.ts';
+import { updateTenant } from '../../../src/store/tenancy/tenants.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import { Crashed, crashingPool } from '../../support/store/crashing-pool.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -27,6 +32,7 @@ type Asked = {
   body?: string;
   tenant?: TestTenant;
   keepMs?: number;
+  whileOpen?: boolean;
   pool?: Pool;
 };
 
@@ -49,7 +55,7 @@ function accept({
       scope,
       key,
       fingerprint: createHash('sha256').update(body).digest(),
-      keep: { ms: keepMs },
+      keep: asked.whileOpen ? 'while_open' : { ms: keepMs },
     },
     render: ({ operation, idempotencyExpiresAt }) => ({
       id: operation.id,
@@ -140,6 +146,34 @@ test('a key used again by many at once after its expiry is used once', async () 
   expect(await store.rows('select use from idempotency_keys where tenant_id = $1', [tenant.id])).toEqual([
     { use: 2 },
   ]);
+});
+
+test('a key that holds while its operation is open is free once that has closed, and once it is removed', async () => {
+  const asked = { key: 'k', whileOpen: true };
+  const first = bodyOf(await accept(asked));
+  expect(bodyOf(await accept(asked))).toEqual({ ...first, replayed: true });
+  const end = async (id: Id<'operation'>) => {
+    while (await freezeNext(store.pool, id));
+    expect(await closeOperation(store.pool, id)).toMatchObject({ closed: true });
+  };
+  await end(first.id);
+  const second = bodyOf(await accept(asked));
+  expect(second).toMatchObject({ replayed: false, workflowId: first.workflowId.replace(/\.1$/, '.2') });
+  await end(second.id);
+  await updateTenant(store.pool, tenant.id, {
+    settings: { ledgerRetentionDays: 7, reportRetentionDays: 7 },
+  });
+  await store.rows(
+    `update operations set created_at = created_at - interval '8 days', closed_at = closed_at - interval '8 days'
+     where tenant_id = $1`,
+    [tenant.id],
+  );
+  expect(await withTransaction(store.pool, (tx) => removeOperations(tx, tenant.id, 10))).toMatchObject({
+    operations: 2,
+  });
+  const third = bodyOf(await accept(asked));
+  expect(third).toMatchObject({ replayed: false, workflowId: first.workflowId.replace(/\.1$/, '.3') });
+  expect(bodyOf(await accept(asked))).toEqual({ ...third, replayed: true });
 });
 
 test('a process that dies before its commit leaves the key free, and one that dies after it has used it', async () => {
