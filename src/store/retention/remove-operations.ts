@@ -44,11 +44,14 @@ export async function removeOperations(
   );
   const [sweep] = sweeps;
   if (!sweep || sweep.before === null) return undefined;
-  const { rows: next } = await tx.query<{ id: Id<'operation'> }>(
-    `select o.id from operations o where o.tenant_id = $1 and o.id > $2 and o.created_at < $3::timestamptz
-     order by o.id limit $4`,
+  // Ids are in the order of time: behind the first that is too young nothing is looked for.
+  const { rows: page } = await tx.query<{ id: Id<'operation'>; young: boolean }>(
+    `select o.id, o.created_at >= $3::timestamptz as young from operations o
+     where o.tenant_id = $1 and o.id > $2 order by o.id limit $4`,
     [tenantId, sweep.operation_id, sweep.before, limit],
   );
+  const end = page.findIndex(({ young }) => young);
+  const next = end < 0 ? page : page.slice(0, end);
   const { rows: due } = await tx.query<{ id: Id<'operation'> }>(
     `select o.id from operations o where o.id = any($1::uuid[]) and o.closed_at < $2::timestamptz
        and not exists (select from execution_records e where e.operation_id = o.id)
@@ -113,13 +116,20 @@ export async function removeRejections(
   tenantId: Id<'tenant'>,
   limit: number,
 ): Promise<number> {
+  const { rows: terms } = await tx.query<{ before: string | null }>(
+    `select (clock_timestamp() - retention_days(settings, 'receipt') * interval '1 day')::text as before
+     from tenants where id = $1`,
+    [tenantId],
+  );
+  const before = terms[0]?.before ?? null;
+  if (before === null) return 0;
+  // The moment is a parameter, so that the index ends there: read with the row of the tenant, it would be asked of each.
   const { rows } = await tx.query<{ id: string }>(
     `delete from rejections where id in (
-       select r.id from tenants t join rejections r on r.tenant_id = t.id
-       where t.id = $1 and r.rejected_at < clock_timestamp() - retention_days(t.settings, 'receipt') * interval '1 day'
-       order by r.rejected_at, r.id limit $2 for update of r skip locked)
+       select r.id from rejections r where r.tenant_id = $1 and r.rejected_at < $2::timestamptz
+       order by r.rejected_at, r.id limit $3 for update skip locked)
      returning id`,
-    [tenantId, limit],
+    [tenantId, before, limit],
   );
   if (rows.length > 0)
     await tx.query('delete from receipt_diagnostics where tenant_id = $1 and receipt_id = any($2::uuid[])', [

@@ -26,15 +26,18 @@ async function age(it: FlowRelayScene, days: number): Promise<void> {
   ]);
 }
 
+async function keepFor(it: FlowRelayScene, settings: Record<string, number | null>): Promise<void> {
+  await engine.client.expect(200, 'PATCH', `/api/v1/tenants/${it.tenant.id}`, { body: { settings } });
+}
+
 async function retention(it: FlowRelayScene, days: number | null): Promise<void> {
-  await engine.client.expect(200, 'PATCH', `/api/v1/tenants/${it.tenant.id}`, {
-    body: { settings: { payloadRetentionDays: days } },
-  });
+  await keepFor(it, { payloadRetentionDays: days });
 }
 
 describe('Retention', () => {
   test('the payload goes, the receipt stays, and says so', async () => {
     const it = await scene();
+    await keepFor(it, { eventRetentionDays: 90 });
     const receiptId = await it.sent('failed');
     const before = await it.receipt(receiptId);
     expect(before.retention).toEqual({
