@@ -58,12 +58,14 @@ export async function removeEvents(
   await tx.query(`select set_config('lock_timeout', $1::int || 'ms', true)`, [size.waitMs]);
   const sweep = await lockSweep(tx, tenantId);
   if (!sweep || sweep.before === null) return undefined;
+  // Before the gate, so that nobody waits where nothing is due; what is found is looked at again behind it.
+  const candidates = await nextCandidates(tx, tenantId, { ...sweep, before: sweep.before }, size);
+  if (candidates.length === 0) return { events: 0, more: false };
   await closeToSelection(tx, tenantId);
   const { rows: names } = await tx.query<{ named: boolean }>(`select ${namingSql('$1')} as named`, [
     tenantId,
   ]);
   if (names[0]?.named) return undefined;
-  const candidates = await nextCandidates(tx, tenantId, { ...sweep, before: sweep.before }, size);
   const held = await holdRows(tx, tenantId, candidates);
   const kept = await whyKept(tx, tenantId, sweep.before, candidates, held);
   const going = candidates.filter(({ id, there }) => there && !kept.has(id)).map(({ id }) => id);
