@@ -5,7 +5,7 @@ import type { AcceptedItem } from '../domain/operations/accepted-item.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { type AskedPlan, PLAN_LIFE_MS, type Plan } from '../domain/operations/plan.ts';
-import { isExplicit, isSingle, type Selection } from '../domain/operations/selection.ts';
+import { isExplicit, isSingle, namesIds, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import { canHoldUpTo } from '../domain/policy/policy.ts';
 import type { QuotaExceeded } from '../domain/policy/quotas.ts';
@@ -23,6 +23,7 @@ import { linkOperation } from '../store/outages/outage-operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
 import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
 import { policyInForce } from '../store/policy/policies.ts';
+import { keepFromRemoval } from '../store/retention/removal-gate.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit, freezeJudged } from './freeze-explicit.ts';
@@ -175,6 +176,8 @@ export async function acceptWithin<Refusal>(
     return held.fingerprint.equals(request.idempotency?.fingerprint ?? Buffer.alloc(0))
       ? { ok: true, body: held.body, operationId: held.operationId }
       : { ok: false, code: 'idempotency_key_reused' };
+  // What is known here is there when it is selected.
+  if (namesIds(request.selection)) await keepFromRemoval(tx, request.tenant.id);
   const unknown = await unknownIds(tx, request.tenant.id, request.selection);
   if (unknown.length > 0) return { ok: false, code: 'unknown_ids', ids: unknown };
   const refusal = await request.before?.(tx);

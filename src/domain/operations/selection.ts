@@ -116,6 +116,11 @@ export function isOfOperation(
   return 'failuresOf' in selection || 'remainderOf' in selection;
 }
 
+/** Whether the selection names its deliveries, in whatever number, or what they are of. */
+export function namesIds(selection: Selection): boolean {
+  return namedIds(selection) !== undefined;
+}
+
 /** The shortest list of ids that the selection names; undefined where it names none. */
 function namedIds(selection: Selection): string[] | undefined {
   if ('deliveryIds' in selection) return selection.deliveryIds;

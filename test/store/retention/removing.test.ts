@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
-import type { RemovalSize } from '../../../src/store/retention/remove-events.ts';
+import { keepFromRemoval } from '../../../src/store/retention/removal-gate.ts';
+import { type RemovalSize, removeEvents } from '../../../src/store/retention/remove-events.ts';
 import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
 import { listTenants } from '../../../src/store/tenancy/tenants.ts';
+import { eventually } from '../../support/eventually.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { plansOf } from '../../support/store/plans.ts';
@@ -312,6 +314,34 @@ describe('what stays past its term', () => {
       expect(await keptFor(tenant)).toEqual(['busy']);
     });
     expect(await removeAll(store.pool, tenant)).toBe(1);
+  });
+
+  test('a selection at work is not waited for where nothing is past its term', async () => {
+    const tenant = await store.newTenant();
+    await withTransaction(store.pool, async (tx) => {
+      await keepFromRemoval(tx, tenant.id);
+      expect(await removeOnce(store.pool, tenant.id, { waitMs: 20 })).toEqual({ events: 0, more: false });
+    });
+  });
+
+  test('who names what is being removed is told that it is unknown, instead of an operation without it', async () => {
+    const { tenant, deliveries } = await old(404);
+    const asked = await withTransaction(store.pool, async (tx) => {
+      expect(await removeEvents(tx, tenant.id, { events: 1, deliveries: 10, waitMs: 2_000 })).toMatchObject({
+        events: 1,
+      });
+      const retry = store.retry(tenant, { deliveryIds: deliveries }).catch((error: unknown) => error);
+      await eventually('it waits at the gate', async () => {
+        const [{ waiting }] = await store.rows(
+          `select exists (select from pg_stat_activity where datname = current_database()
+             and wait_event_type = 'Lock' and wait_event = 'advisory') as waiting`,
+        );
+        return waiting;
+      });
+      return { retry };
+    });
+    expect(await asked.retry).toMatchObject({ message: 'not accepted: unknown_ids' });
+    expect(await store.rows('select from operations where tenant_id = $1', [tenant.id])).toEqual([]);
   });
 
   test('a selection at work is waited for, but not for long, and a removal keeps another away', async () => {
