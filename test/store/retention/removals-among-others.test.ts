@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { forbiddenChanges, type Ledger, readLedger } from '../../support/store/ledger.ts';
 import { removeAll } from '../../support/store/retention.ts';
 import { anyStepWithRemovals, World } from '../../support/store/schedule.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -51,15 +52,41 @@ describe('at every commit, while events are removed at any moment', () => {
           }
         });
         const watch = async () => {
-          while (working > 0) await world.check();
+          while (working > 0) await world.check({ severalSteps: true });
         };
         await Promise.all([...workers, watch()]);
+        await world.check({ severalSteps: true });
         await world.drain();
         await world.check();
       }),
       { numRuns: runs(6) },
     );
   });
+});
+
+test('the check finds an event that went although the queue, or an operation that is open, held it', async () => {
+  const world = await World.create(store);
+  const { deliveries } = world.ledger;
+  await store.retry(world.tenant, { deliveryIds: deliveries.map(({ id }) => id) });
+  const before = await readLedger(store.pool);
+  const [first] = before.deliveries;
+  const others = <Row extends { delivery_id: string }>(rows: Row[]) =>
+    rows.filter((row) => row.delivery_id !== first?.id);
+  const after: Ledger = {
+    ...before,
+    events: before.events.filter(({ id }) => id !== first?.event_id),
+    executions: others(before.executions),
+    exclusions: others(before.exclusions),
+  };
+  const held = before.exclusions.filter((x) => x.delivery_id === first?.id);
+  expect(held).toHaveLength(1);
+  expect(forbiddenChanges(before, after)).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining('was in the queue and its event is gone'),
+      `exclusion of ${first?.id} is gone and its operation is open`,
+    ]),
+  );
+  expect(forbiddenChanges(before, after, { severalSteps: true }).join()).not.toContain('in the queue');
 });
 
 /** More of them by hand: RUNS=2000. */

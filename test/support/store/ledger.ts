@@ -124,12 +124,20 @@ export function violationsOf(ledger: Ledger): string[] {
   ];
 }
 
-/** The changes of a ledger that must never happen. Events may be removed, whole. */
-export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
+/**
+ * The changes of a ledger that must never happen. Events may be removed, whole, where nothing holds them; after several
+ * steps what was open before may have ended, and been removed then.
+ */
+export function forbiddenChanges(
+  before: Ledger,
+  after: Ledger,
+  { severalSteps = false }: { severalSteps?: boolean } = {},
+): string[] {
   const faults: string[] = [];
   const events = new Set(after.events.map(({ id }) => id));
   const stays = before.deliveries.filter((d) => events.has(d.event_id));
   const removed = new Set(before.deliveries.filter((d) => !events.has(d.event_id)).map(({ id }) => id));
+  faults.push(...removedThoughHeld(before, after, removed, severalSteps));
   const deliveries = new Map(after.deliveries.map((d) => [d.id, d]));
   for (const d of stays)
     if (d.state === 'delivered' && deliveries.get(d.id)?.state !== 'delivered')
@@ -167,6 +175,29 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
       faults.push(`the frozen counts of operation ${c.operation_id} moved`);
   }
   return faults;
+}
+
+/** What of the removed deliveries was in the queue, or is named by an operation that has been open all the time. */
+function removedThoughHeld(
+  before: Ledger,
+  after: Ledger,
+  removed: Set<Id<'delivery'>>,
+  severalSteps: boolean,
+): string[] {
+  if (removed.size === 0) return [];
+  const open = new Set<string>(after.operations.filter((o) => !o.closed_at).map(({ id }) => id));
+  const items = before.executions.filter((e) => removed.has(e.delivery_id));
+  return [
+    ...items
+      .filter((e) => e.open && !severalSteps)
+      .map((e) => `execution ${e.id} was in the queue and its event is gone`),
+    ...items
+      .filter((e) => e.operation_id && open.has(e.operation_id))
+      .map((e) => `item ${e.id} is gone and its operation is open`),
+    ...before.exclusions
+      .filter((x) => removed.has(x.delivery_id) && open.has(x.operation_id))
+      .map((x) => `exclusion of ${x.delivery_id} is gone and its operation is open`),
+  ];
 }
 
 /** Recounts the parts of an operation from its executions and exclusions. */

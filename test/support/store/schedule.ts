@@ -153,12 +153,12 @@ export class World {
   }
 
   /** Looks at the ledger as it is now, and fails where it contradicts the rules or what it said before. */
-  async check(): Promise<void> {
+  async check(since: { severalSteps?: boolean } = {}): Promise<void> {
     const before = this.ledger;
     this.ledger = await readLedger(this.store.pool);
     const faults = [
       ...violationsOf(this.ledger),
-      ...forbiddenChanges(before, this.ledger),
+      ...forbiddenChanges(before, this.ledger, since),
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
       ...(await figureViolations(this.store.pool, this.tenant.id, { outlive: this.removes })),
       ...(await outageViolations(this.store.pool)),
