@@ -53,6 +53,32 @@ test('what ends while a tenant asks for its list the first time is listed, by wh
   expect(await different(tenant)).toBe(0);
 });
 
+test('what ends while the row of a tenant that asks is not committed yet is listed, however new its transaction is', async () => {
+  const { tenant, endpointId } = await world();
+  const claim = await store.claim({ endpointIds: [endpointId], count: 2 });
+  const [first, second] = claim.items;
+  if (!first || !second) throw new Error('nothing was claimed');
+  const { pool } = store;
+  const asks = await pool.connect();
+  const ends = await pool.connect();
+  try {
+    await asks.query('begin');
+    await asks.query('insert into listed_tenants (tenant_id) values ($1)', [tenant.id]);
+    // Younger than the row, and has looked where it was not to be seen.
+    await ends.query('begin');
+    await recordOutcomes(ends, [outcomeOf(claim.token, first, 500)]);
+    await asks.query('commit');
+    expect(await listExecutions(pool, tenant.id)).toBe(false);
+    await recordOutcomes(ends, [outcomeOf(claim.token, second, 500)]);
+    await ends.query('commit');
+  } finally {
+    asks.release();
+    ends.release();
+  }
+  await eventually('all that is older has ended', () => listExecutions(store.pool, tenant.id));
+  expect(await different(tenant)).toBe(0);
+});
+
 test('what was there is taken in page by page, and once more without a change', async () => {
   const { tenant, endpointId } = await world();
   const { items } = await store.claim({ endpointIds: [endpointId], count: 2 });

@@ -17,8 +17,10 @@ export async function listExecutions(pool: Pool, tenantId: Id<'tenant'>): Promis
   if (known.rows[0]?.complete) return true;
   await pool.query('insert into listed_tenants (tenant_id) values ($1) on conflict do nothing', [tenantId]);
   await pool.query(
-    `update listed_tenants set behind = pg_snapshot_xmax(pg_current_snapshot())
-     where tenant_id = $1 and behind is null`,
+    // The id of a transaction that begins behind the one that has made the row. Whoever looked before that was committed had an
+    // id by then, which is lower than this one: all that look have written before, and look anew at each statement. What a
+    // snapshot calls its end would not do, for it is the id behind the last that has ended: one that runs may have it.
+    `update listed_tenants set behind = pg_current_xact_id() where tenant_id = $1 and behind is null`,
     [tenantId],
   );
   const { rows } = await pool.query<{ alone: boolean }>(
