@@ -54,8 +54,18 @@ const MOVED_COLUMNS = `id, delivery_id, endpoint_id, tenant_id, operation_id, at
  * an ambiguous one `unknown`, until the operation has closed: nobody can cancel an execution that is sent again after
  * that. One that would only be due after its time to give up is given up. Deliveries are locked first, in the order of
  * their ids.
+ *
+ * What is not in the answer is told once more: an acknowledgement that was committed while the statement waited for its
+ * delivery is seen by the next one alone. What has been settled meanwhile stays out of that, too, by its token.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
+  const recorded = await recordSeen(db, outcomes);
+  const seen = new Set(recorded.map(({ executionId }) => executionId));
+  const unseen = outcomes.filter(({ executionId }) => !seen.has(executionId));
+  return unseen.length === 0 ? recorded : [...recorded, ...(await recordSeen(db, unseen))];
+}
+
+async function recordSeen(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
   if (outcomes.length === 0) return [];
   const { rows } = await db.query<RecordedRow>({
     name: 'record-outcomes',
@@ -72,7 +82,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       select t.*, e.operation_id, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
         e.attempts + case when t.next = 'queued' then 0 else 1 end as attempts,
         e.lost_attempts + case when t.fault_code in ('${LOST_FAULT}', '${WAY_OUT_FAULT}') then 1 else 0 end as lost_attempts,
-        e.may_have_arrived or t.outcome = 'ambiguous' as may_have_arrived,
+        e.may_have_arrived or t.outcome = 'ambiguous' as may_have_arrived, e.acknowledged_at,
         case
           -- A request that certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
           when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
@@ -131,6 +141,8 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       from decided d
       where d.state not in ('delivered', 'failed', 'cancelled') and (select count(*) from held) >= 0
         and e.delivery_id = d.delivery_id and e.lease_token = d.token and e.state = 'sending'
+        -- Acknowledged since this statement began, it does not go on: it is not in the answer, and is decided once more.
+        and e.acknowledged_at is not distinct from d.acknowledged_at
       returning ${MOVED}, d.state
     ), moved as (
       select ${MOVED_COLUMNS}, state from gone

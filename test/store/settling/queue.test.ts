@@ -8,7 +8,7 @@ import { claimItems } from '../../../src/store/sending/claims.ts';
 import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { endClaims, type Recorded, recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import { eventually } from '../../support/eventually.ts';
-import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { ENDPOINT, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore({ checked: true });
@@ -23,6 +23,8 @@ beforeAll(async () => {
 });
 
 const refused = { code: 'RD013' };
+/** What is not known to have arrived waits for a decision. */
+const HOLDS = { ...ENDPOINT, onAmbiguous: 'hold' } as const;
 
 describe('a row in the queue', () => {
   test('goes with an outcome alone, and comes without one alone', async () => {
@@ -87,28 +89,35 @@ describe('a row in the queue', () => {
   });
 });
 
-test('an acknowledgement that is committed while an outcome waits for it is not lost', async () => {
-  const [deliveryId] = await store.ingest(tenant, 1);
-  const claim = await store.claim({ endpointIds: [endpointId] });
-  const [item] = claim.items;
-  if (!item || !deliveryId) throw new Error('nothing was claimed');
-  let recorded: Promise<Recorded[]> | undefined;
-  await withTransaction(store.pool, async (tx) => {
-    expect(await acknowledge(tx, [deliveryId])).toEqual(new Map([[deliveryId, 'remembered']]));
-    recorded = recordOutcomes(store.pool, [outcomeOf(claim.token, item, 404)]);
-    await eventually('the outcome waits for the delivery', async () => {
-      const waiting = await store.rows(
-        `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return waiting.length > 0;
+test.each([
+  ['ends', 404],
+  ['is sent again', 500],
+  ['is not known to have arrived', 'timeout'],
+] as const)(
+  'an acknowledgement that is committed while an outcome waits for it is not lost where it %s',
+  async (_, ending) => {
+    const [deliveryId] = await store.ingest(tenant, 1);
+    const claim = await store.claim({ endpointIds: [endpointId] });
+    const [item] = claim.items;
+    if (!item || !deliveryId) throw new Error('nothing was claimed');
+    let recorded: Promise<Recorded[]> | undefined;
+    await withTransaction(store.pool, async (tx) => {
+      expect(await acknowledge(tx, [deliveryId])).toEqual(new Map([[deliveryId, 'remembered']]));
+      recorded = recordOutcomes(store.pool, [outcomeOf(claim.token, item, ending, HOLDS)]);
+      await eventually('the outcome waits for the delivery', async () => {
+        const waiting = await store.rows(
+          `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length > 0;
+      });
     });
-  });
-  expect(await recorded).toMatchObject([{ state: 'delivered' }]);
-  await endClaims(store.pool, [claim.token]);
-  expect(
-    await store.rows('select state, reason from executions where delivery_id = $1', [deliveryId]),
-  ).toEqual([{ state: 'delivered', reason: 'acknowledged' }]);
-});
+    expect(await recorded).toMatchObject([{ state: 'delivered' }]);
+    await endClaims(store.pool, [claim.token]);
+    expect(
+      await store.rows('select state, reason from executions where delivery_id = $1', [deliveryId]),
+    ).toEqual([{ state: 'delivered', reason: 'acknowledged' }]);
+  },
+);
 
 describe('the end of an execution', () => {
   test('changes its record in place, without touching an index', async () => {
