@@ -220,6 +220,9 @@ begin
     lost_attempts = n.lost_attempts, may_have_arrived = n.may_have_arrived, due_at = n.due_at, give_up_at = n.give_up_at,
     put_off_ms = n.put_off_ms, acknowledged_at = n.acknowledged_at
   from new_rows n where r.id = n.id and not n.open;
+  -- All that changes of one that is open and stays in its record.
+  update execution_records r set target_version = n.target_version
+  from new_rows n where r.id = n.id and n.open and r.target_version is distinct from n.target_version;
 
   delete from queue q using new_rows n where q.delivery_id = n.delivery_id and q.execution_id = n.id and not n.open;
 

@@ -11,25 +11,41 @@
 set local lock_timeout = '10s';
 lock table execution_records, queue, executions in share update exclusive mode;
 
--- By one snapshot, before anybody has to wait: the triggers keep it so.
+-- By one snapshot, before anybody has to wait. It stays true for however long the lock below is waited for: whoever changes
+-- the table meanwhile changes its copy by the triggers, in the same transaction.
 do $$
 begin
   if exists (select from execution_copy where upto is not null and complete_at is null) then
     raise exception 'not all executions have been copied' using errcode = 'RD013';
   end if;
   if exists (
-    select from (select * from executions where open) e full join queue q on q.execution_id = e.id
-    where (q.state, q.lease_token, q.worked_by, q.attempts, q.due_at)
-      is distinct from (e.state, e.lease_token, e.worked_by, e.attempts, e.due_at)
+    select from (
+      select x.*, (select r.target_version from execution_records r where r.id = x.id) as kept_version
+      from executions x where x.open) e
+    full join queue q on q.execution_id = e.id
+    where (q.state, q.lease_token, q.worked_by, q.attempts, q.due_at, q.target_version, e.kept_version)
+      is distinct from (e.state, e.lease_token, e.worked_by, e.attempts, e.due_at, e.target_version, e.target_version)
   ) then
     raise exception 'the queue is not what executions says' using errcode = 'RD013';
   end if;
 end $$;
 
 -- Waits for the transactions that have looked at it, and keeps new ones waiting from here to the end of this one: not for
--- long, and later once more.
+-- long, and later once more. Each try is a transaction within this one, which takes its request back and lets everybody
+-- pass, and keeps what has been checked.
 set local lock_timeout = '400ms';
-lock table executions in access exclusive mode;
+do $$
+begin
+  for n in 1 .. 60 loop
+    begin
+      lock table executions in access exclusive mode;
+      return;
+    exception when lock_not_available then
+      perform pg_sleep(0.5);
+    end;
+  end loop;
+  raise exception 'the table executions is in use' using errcode = '55P03';
+end $$;
 drop function gives_up_at(executions);
 drop table executions;
 drop table execution_copy;
@@ -74,11 +90,16 @@ begin
     update queue q set worked_by = new.worked_by, state = new.state, due_at = new.due_at, put_off_from = new.put_off_from,
       give_up_at = new.give_up_at, put_off_ms = new.put_off_ms, reconcile_until = new.reconcile_until,
       attempts = new.attempts, lost_attempts = new.lost_attempts, may_have_arrived = new.may_have_arrived,
-      probe_at = new.probe_at, probes = new.probes, acknowledged_at = new.acknowledged_at, lease_token = new.lease_token
+      probe_at = new.probe_at, probes = new.probes, acknowledged_at = new.acknowledged_at, lease_token = new.lease_token,
+      target_version = new.target_version
     where q.delivery_id = old.delivery_id and q.execution_id = old.id
       and (q.state, q.lease_token, q.worked_by, q.due_at, q.give_up_at, q.attempts, q.probes, q.acknowledged_at)
         is not distinct from
         (old.state, old.lease_token, old.worked_by, old.due_at, old.give_up_at, old.attempts, old.probes, old.acknowledged_at);
+    -- Finds its record wherever it is asked for.
+    if found and new.target_version is distinct from old.target_version then
+      update execution_records r set target_version = new.target_version where r.id = old.id;
+    end if;
   else
     with gone as (
       delete from queue q where q.delivery_id = old.delivery_id and q.execution_id = old.id

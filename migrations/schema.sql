@@ -764,11 +764,16 @@ begin
     update queue q set worked_by = new.worked_by, state = new.state, due_at = new.due_at, put_off_from = new.put_off_from,
       give_up_at = new.give_up_at, put_off_ms = new.put_off_ms, reconcile_until = new.reconcile_until,
       attempts = new.attempts, lost_attempts = new.lost_attempts, may_have_arrived = new.may_have_arrived,
-      probe_at = new.probe_at, probes = new.probes, acknowledged_at = new.acknowledged_at, lease_token = new.lease_token
+      probe_at = new.probe_at, probes = new.probes, acknowledged_at = new.acknowledged_at, lease_token = new.lease_token,
+      target_version = new.target_version
     where q.delivery_id = old.delivery_id and q.execution_id = old.id
       and (q.state, q.lease_token, q.worked_by, q.due_at, q.give_up_at, q.attempts, q.probes, q.acknowledged_at)
         is not distinct from
         (old.state, old.lease_token, old.worked_by, old.due_at, old.give_up_at, old.attempts, old.probes, old.acknowledged_at);
+    -- Finds its record wherever it is asked for.
+    if found and new.target_version is distinct from old.target_version then
+      update execution_records r set target_version = new.target_version where r.id = old.id;
+    end if;
   else
     with gone as (
       delete from queue q where q.delivery_id = old.delivery_id and q.execution_id = old.id

@@ -82,7 +82,7 @@ test('executions are copied while the version before works on, killed once, and 
   const { acts, errors } = await hands.done;
   expect(errors.filter(({ code }) => code !== AWAY)).toEqual([]);
   expect(Object.keys(acts)).toEqual(
-    expect.arrayContaining(['claim live', 'record', 'freeze', 'acknowledge', 'cancel', 'accept']),
+    expect.arrayContaining(['claim live', 'record', 'freeze', 'acknowledge', 'cancel', 'hold', 'accept']),
   );
   expect(await changedBySwitch(pool)).toEqual([]);
   const counted = await pool.query(
@@ -122,7 +122,14 @@ test('behind the switch the version before begins nothing and finishes what it h
     acknowledge: 'done',
     resolve: 'done',
     'put off': 'done',
+    hold: 'done',
   });
+  const { rows: versions } = await pool.query(
+    `select count(*) > 0 as held, count(*) filter (where q.target_version is distinct from r.target_version)::int as different
+     from queue q join execution_records r on r.id = q.execution_id
+     where q.target_version is not null or r.target_version is not null`,
+  );
+  expect(versions).toEqual([{ held: true, different: 0 }]);
   const finished = await readLedger(pool);
   expect(violationsOf(finished)).toEqual([]);
   expect(forbiddenChanges(before, finished)).toEqual([]);
@@ -173,6 +180,38 @@ test('a vacuum of the table is waited for by the migration alone', async () => {
       vacuum.release(true);
     }
   }
+});
+
+test('who looks at the table is waited for in short tries, between which others write, without another check', async () => {
+  const { url, pool, filled } = await databaseBefore(130);
+  expect(await migrate(url, { onlyPrepare: true })).toMatchObject({ ok: true, prepared: TAKES_OVER });
+  const reader = await pool.connect();
+  const begunAgain: string[] = [];
+  try {
+    await reader.query('begin; select from executions limit 1');
+    const migrated = migrate(url, {
+      onProgress: (progress) => {
+        if ('waitsFor' in progress) begunAgain.push(progress.waitsFor);
+      },
+    });
+    for (let tries = 0; tries < 2; tries++) {
+      await eventually('the migration waits', async () => {
+        const { rows } = await pool.query(
+          `select from pg_locks where relation = to_regclass('executions') and mode = 'AccessExclusiveLock'
+             and not granted`,
+        );
+        return rows.length === 1;
+      });
+      // Waits for no longer than the try: the reader still looks.
+      await withTransaction(pool, (tx) => accept(tx, filled));
+    }
+    await reader.query('commit');
+    expect(await migrated).toMatchObject({ ok: true });
+  } finally {
+    reader.release(true);
+  }
+  expect(begunAgain).toEqual([]);
+  expect(violationsOf(await readLedger(pool))).toEqual([]);
 });
 
 test('a copy that lacks something is refused, and the table stays', async () => {

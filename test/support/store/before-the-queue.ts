@@ -37,9 +37,9 @@ const KEEPS: readonly (readonly [find: string, put: string])[] = [
      drop trigger copies_updates on executions_before;`,
   ],
   [
-    'lock table executions in access exclusive mode;',
-    `lock table executions in access exclusive mode;
-     create table locked_at as select clock_timestamp() as at;`,
+    'drop function gives_up_at(executions);',
+    `create table locked_at as select clock_timestamp() as at;
+     drop function gives_up_at(executions);`,
   ],
 ];
 

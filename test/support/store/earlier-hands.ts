@@ -165,6 +165,18 @@ const putOff: Act = async (tx) => {
   );
 };
 
+/** Keeps some items of an operation to the version that its plan shows, as one that is held is planned. */
+const hold: Act = async (tx, { first, second }) => {
+  await tx.query(
+    `update executions e set worked_by = e.operation_id, give_up_at = e.give_up_at + interval '1 hour',
+       target_version = coalesce(e.target_version, 1)
+     from (select x.id from executions x where x.in_queue and x.operation_id = $1 and x.state in ('queued', 'scheduled')
+       and x.target_version is null limit 10 for update skip locked) p
+     where e.id = p.id and e.state in ('queued', 'scheduled')`,
+    [randomInt(2) === 0 ? first : second],
+  );
+};
+
 /** Accepts an event with one delivery, as the ingest of the version before does. */
 export const accept: Act = async (tx, { tenantId, endpointId }) => {
   await tx.query(
@@ -194,6 +206,7 @@ const ACTS: Record<string, Act> = {
   'cancel what took over': cancel('first', TOOK_OVER),
   resolve,
   'put off': putOff,
+  hold,
   accept,
 };
 
