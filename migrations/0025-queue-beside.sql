@@ -123,6 +123,9 @@ create table listed_tenants (
   tenant_id uuid primary key references tenants,
   -- Transactions before this one may have looked here before the tenant was. Null until the tenant is seen by all later ones.
   behind xid8,
+  -- Its deliveries up to here, in the order in which they were accepted, have been taken in since those had ended.
+  reached_at timestamptz not null default '-infinity',
+  reached_id uuid not null default '00000000-0000-0000-0000-000000000000',
   -- All that they left out has been taken in.
   complete_at timestamptz
 );

@@ -1307,6 +1307,8 @@ create table listed_executions (
 create table listed_tenants (
   tenant_id uuid not null,
   behind xid8,
+  reached_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  reached_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
   complete_at timestamp with time zone
 );
 

@@ -15,12 +15,12 @@ import {
   fileFaults,
 } from './execution-view.ts';
 import { FILE_STATUSES } from './file-status.ts';
+import { listedOrLater } from './listed-or-later.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { partnershipEndpoints } from './partnership-endpoints.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
 import { direction, faultCode, partnershipId, processedRange, refuseReversed } from './stedi-fields.ts';
 import { type FileFilter, findFileExecution, listFileExecutions } from './store/file-executions.ts';
-import { listExecutions } from './store/listed-executions.ts';
 
 /** Shorter parts would be in almost every name. */
 const MIN_NAME_PART = 3;
@@ -71,7 +71,8 @@ export function executionRoutes({ pool }: ApiDeps): Route[] {
         const listed = ['stedi executions', tenant.id, asked];
         const after = pageToken === undefined ? undefined : readPageToken(listed, pageToken);
         if (after && isProblem(after)) return after;
-        await listExecutions(pool, tenant.id);
+        const later = await listedOrLater(pool, tenant.id);
+        if (later) return later;
         const rows = await listFileExecutions(pool, tenant.id, await filterOf(pool, tenant.id, asked), {
           limit: pageSize + 1,
           ...(after ? { after } : {}),

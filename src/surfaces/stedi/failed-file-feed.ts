@@ -36,7 +36,7 @@ export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: C
   return {
     name: 'failed_files',
     async run() {
-      for (const tenantId of await tenantsToTell(pool))
+      for (const tenantId of await tenantsToTell(pool, { attempt, stop }))
         await attempt('failed_files', async () => {
           const told = await tellFailedFiles(pool, tenantId, stop);
           if (told === 0) return;
@@ -47,11 +47,22 @@ export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: C
   };
 }
 
-/** The tenants that ask to be told of failed files, and of which something has failed since. */
-export async function tenantsToTell(pool: Pool): Promise<Id<'tenant'>[]> {
+/**
+ * The tenants that ask to be told of failed files, and of which something has failed since. A list that is not whole goes on
+ * in the next turn, and one that fails does not stop those of other tenants.
+ */
+export async function tenantsToTell(
+  pool: Pool,
+  { attempt, stop }: Partial<Pick<ChoreDeps, 'attempt' | 'stop'>> = {},
+): Promise<Id<'tenant'>[]> {
   await openFailedFileFeeds(pool);
-  // Where the list is not complete yet, it is looked at again in the next turn.
-  for (const tenantId of await feedsWithoutList(pool)) await listExecutions(pool, tenantId);
+  for (const tenantId of await feedsWithoutList(pool)) {
+    if (stop?.aborted) return [];
+    const list = async () => {
+      await listExecutions(pool, tenantId, { stop });
+    };
+    await (attempt ? attempt('failed_files', list) : list());
+  }
   return feedsWithNews(pool, FEEDS_AT_ONCE);
 }
 

@@ -5,12 +5,12 @@ import { type Route, route } from '../../api/route.ts';
 import { millisecondEdge } from '../../domain/time/instant.ts';
 import { timeField } from '../native/fields.ts';
 import { FileExecutionSummary, fileExecutionSummary } from './execution-view.ts';
+import { listedOrLater } from './listed-or-later.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
 
 import { readEndedHorizon } from './store/ended-horizon.ts';
 import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
-import { listExecutions } from './store/listed-executions.ts';
 
 /** Executions that ended so short a time ago are not shown yet. */
 const LAG_MS = 15_000;
@@ -54,7 +54,8 @@ export function pollingRoutes({ pool }: ApiDeps): Route[] {
         const after = placeOf(listed, pageToken, startDateTime, now);
         if (isProblem(after)) return after;
         // Behind the horizon: what ended before that and is not listed yet is taken in here.
-        await listExecutions(pool, tenant.id);
+        const later = await listedOrLater(pool, tenant.id);
+        if (later) return later;
         const rows = await endedExecutions(pool, tenant.id, { after, before, limit: pageSize });
         const last = rows.at(-1);
         const place = last?.processedAtMicros

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { EXECUTION_STATES, isOpen } from '../../../src/domain/sending/execution-state.ts';
 import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { withTransaction } from '../../../src/store/db/pool.ts';
 import { FILE_STATUSES } from '../../../src/surfaces/stedi/file-status.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sideBySide } from '../../support/side-by-side.ts';
@@ -37,6 +38,25 @@ async function list(query: Record<string, string> = {}) {
 
 const idsOf = (answer: { body: { items: { executionId: string }[] } }) =>
   answer.body.items.map(({ executionId }) => executionId);
+
+test('a list that takes longer than a call may is to be asked for again: 503 with Retry-After', async () => {
+  const id = await one({ ...FAILED, endedAgoMs: 5 * MINUTE });
+  await list();
+  await world.rows('update listed_tenants set complete_at = null');
+  await withTransaction(world.api.database.pool, async (tx) => {
+    // As another call does that takes in a page of it.
+    await tx.query('select from listed_tenants for update');
+    for (const { status, headers, body } of await Promise.all([list(), poll({ startDateTime: START })])) {
+      expect({ status, after: headers.get('retry-after'), code: body.code }).toEqual({
+        status: 503,
+        after: '1',
+        code: 'TEMPORARILY_UNAVAILABLE',
+      });
+      expect(body.message).toMatch(/send the request again/);
+    }
+  });
+  expect(idsOf(await list())).toEqual([id]);
+});
 
 describe('Poll: GET /polling/executions', () => {
   test.each(['/polling/executions', '/2023-08-01/polling/executions'])(

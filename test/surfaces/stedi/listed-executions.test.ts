@@ -5,6 +5,7 @@ import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import {
   FIRST_PAGE,
   listExecutions,
+  type Taking,
   takeInPage,
 } from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -22,6 +23,14 @@ const DIFFERENT = `select count(*)::int as different from (select * from listed_
 async function different(tenant: TestTenant): Promise<number> {
   const [row] = await store.rows(DIFFERENT, [tenant.id]);
   return row.different;
+}
+
+/** Asks for the list of the tenant until all that looked before it asked has ended. */
+async function listed(tenant: TestTenant, taking?: Taking): Promise<void> {
+  await eventually(
+    'all that is older has ended',
+    async () => (await listExecutions(store.pool, tenant.id, taking)) === 'complete',
+  );
 }
 
 async function world(): Promise<{ tenant: TestTenant; endpointId: Id<'endpoint'> }> {
@@ -43,10 +52,10 @@ test('what ends while a tenant asks for its list the first time is listed, by wh
   await withTransaction(store.pool, async (tx) => {
     await recordOutcomes(tx, record(second, 500));
     // It looked before the tenant asked, and is not committed: there may be more like it.
-    expect(await listExecutions(store.pool, tenant.id)).toBe(false);
+    expect(await listExecutions(store.pool, tenant.id)).toBe('current');
     await recordOutcomes(tx, record(third, 200));
   });
-  await eventually('all that is older has ended', () => listExecutions(store.pool, tenant.id));
+  await listed(tenant);
   expect(await different(tenant)).toBe(0);
   await store.ingest(tenant, 2);
   await store.attempt(500, { endpointIds: [endpointId] });
@@ -68,14 +77,14 @@ test('what ends while the row of a tenant that asks is not committed yet is list
     await ends.query('begin');
     await recordOutcomes(ends, [outcomeOf(claim.token, first, 500)]);
     await asks.query('commit');
-    expect(await listExecutions(pool, tenant.id)).toBe(false);
+    expect(await listExecutions(pool, tenant.id)).toBe('current');
     await recordOutcomes(ends, [outcomeOf(claim.token, second, 500)]);
     await ends.query('commit');
   } finally {
     asks.release();
     ends.release();
   }
-  await eventually('all that is older has ended', () => listExecutions(store.pool, tenant.id));
+  await listed(tenant);
   expect(await different(tenant)).toBe(0);
 });
 
@@ -93,6 +102,29 @@ test('what was there is taken in page by page, and once more without a change', 
     expect(pages).toHaveLength(2);
     expect(await different(tenant)).toBe(0);
   }
+});
+
+test('what takes longer than a question may goes on behind its last page at the next one', async () => {
+  const { tenant } = await world();
+  const page: Taking = { forMs: 0, atOnce: 2 };
+  await eventually('a page is kept', async () => {
+    expect(await listExecutions(store.pool, tenant.id, page)).toBe('unfinished');
+    const kept = await store.rows(
+      `select from listed_tenants where tenant_id = $1 and reached_at > '-infinity'`,
+      [tenant.id],
+    );
+    return kept.length > 0;
+  });
+  expect(await different(tenant)).toBe(2);
+  // Who asks while another takes a page in waits for it no longer than a question may.
+  await withTransaction(store.pool, async (tx) => {
+    await tx.query('select from listed_tenants where tenant_id = $1 for update', [tenant.id]);
+    expect(await listExecutions(store.pool, tenant.id, page)).toBe('unfinished');
+  });
+  await store.rows('delete from listed_executions where tenant_id = $1', [tenant.id]);
+  await listed(tenant, page);
+  // What was taken in before is not read again.
+  expect(await different(tenant)).toBe(2);
 });
 
 test('nothing is listed of a tenant that never asked', async () => {

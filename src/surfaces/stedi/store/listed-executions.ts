@@ -1,20 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fixedId, type Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../../store/db/pool.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
+
+/** How far a tenant's list is: whole for good, whole for whoever asked just now, or not whole yet. */
+export type ListState = 'complete' | 'current' | 'unfinished';
+
+/** How a list is taken in: for how long at most, and so many deliveries at once. */
+export interface Taking {
+  forMs?: number;
+  atOnce?: number;
+  stop?: AbortSignal | undefined;
+}
+
+const PATIENCE_MS = 2_000;
+const DELIVERIES_AT_ONCE = 5_000;
+/** Until a page that somebody else takes in is asked for again. */
+const BUSY_MS = 50;
 
 /**
  * Has the executions of a tenant listed in the order in which they ended, from its first question for that order on: once
- * it has asked, the triggers of the queue list whatever is queued and ends. Takes in what was there before; and again at
- * each question, for as long as a transaction runs that had looked before the tenant asked, and may have left something
- * out. Returns whether that is over. Each step is a transaction of its own: the tenant is seen by everybody before it is
- * asked which transactions are older, and an end never waits for the whole of what is taken in.
+ * it has asked, the triggers of the queue list whatever is queued and ends. Takes in what was there before; and all of it at
+ * each question, for as long as a transaction runs that had looked before the tenant asked, and may leave something out.
+ * Behind those it is taken in once: the place is kept, and where the time is over the next question goes on there. Each step
+ * is a transaction of its own: the tenant is seen by everybody before it is asked which transactions are older, and an end
+ * never waits for the whole of what is taken in.
  */
-export async function listExecutions(pool: Pool, tenantId: Id<'tenant'>): Promise<boolean> {
+export async function listExecutions(
+  pool: Pool,
+  tenantId: Id<'tenant'>,
+  { forMs = PATIENCE_MS, atOnce = DELIVERIES_AT_ONCE, stop }: Taking = {},
+): Promise<ListState> {
+  const until = performance.now() + forMs;
   const known = await pool.query<{ complete: boolean }>(
     'select complete_at is not null as complete from listed_tenants where tenant_id = $1',
     [tenantId],
   );
-  if (known.rows[0]?.complete) return true;
+  if (known.rows[0]?.complete) return 'complete';
   await pool.query('insert into listed_tenants (tenant_id) values ($1) on conflict do nothing', [tenantId]);
   await pool.query(
     // The id of a transaction that begins behind the one that has made the row. Whoever looked before that was committed had an
@@ -30,22 +53,62 @@ export async function listExecutions(pool: Pool, tenantId: Id<'tenant'>): Promis
      from listed_tenants t where t.tenant_id = $1`,
     [tenantId],
   );
-  await takeIn(pool, tenantId);
-  const alone = rows[0]?.alone ?? false;
-  if (alone)
-    await pool.query('update listed_tenants set complete_at = clock_timestamp() where tenant_id = $1', [
-      tenantId,
-    ]);
-  return alone;
+  const takePage = rows[0]?.alone ? nextForGood(pool, tenantId, atOnce) : nextForNow(pool, tenantId, atOnce);
+  do {
+    const state = await takePage();
+    if (state) return state;
+  } while (performance.now() < until && !stop?.aborted);
+  return 'unfinished';
 }
 
 /**
- * Lists the executions of a tenant's deliveries, in pages: each statement is a short one, however much there is. An end that
- * was written by a trigger since is newer than what is read here: what is taken in only moves forwards.
+ * Pages from the place that the tenant's row keeps, each in one transaction with it. Of several that ask, one at a time reads
+ * a page. An end that was written by a trigger since is newer than what is read here: what is taken in only moves forwards.
  */
-async function takeIn(pool: Pool, tenantId: Id<'tenant'>): Promise<void> {
-  for (let page: Page | undefined = FIRST_PAGE; page; )
-    page = await takeInPage(pool, tenantId, page, DELIVERIES_AT_ONCE);
+function nextForGood(
+  pool: Pool,
+  tenantId: Id<'tenant'>,
+  limit: number,
+): () => Promise<ListState | undefined> {
+  const takePage = async (tx: Transaction) => {
+    const { rows } = await tx.query<Page & { complete: boolean }>(
+      `select complete_at is not null as complete, reached_at::text as "acceptedAt", reached_id as id from listed_tenants
+       where tenant_id = $1 for no key update skip locked`,
+      [tenantId],
+    );
+    const [place] = rows;
+    if (!place) return 'busy';
+    if (place.complete) return 'complete';
+    const next = await takeInPage(tx, tenantId, place, limit);
+    if (next)
+      await tx.query('update listed_tenants set reached_at = $2, reached_id = $3 where tenant_id = $1', [
+        tenantId,
+        next.acceptedAt,
+        next.id,
+      ]);
+    else
+      await tx.query('update listed_tenants set complete_at = clock_timestamp() where tenant_id = $1', [
+        tenantId,
+      ]);
+    return next ? undefined : 'complete';
+  };
+  return async () => {
+    const state = await withTransaction(pool, takePage);
+    if (state !== 'busy') return state;
+    await delay(BUSY_MS);
+    return undefined;
+  };
+}
+
+/** Pages from the first one on, whose place is kept nowhere: each may lack what an older transaction has not committed yet. */
+function nextForNow(pool: Pool, tenantId: Id<'tenant'>, limit: number): () => Promise<ListState | undefined> {
+  let place = FIRST_PAGE;
+  return async () => {
+    const next = await takeInPage(pool, tenantId, place, limit);
+    if (!next) return 'current';
+    place = next;
+    return undefined;
+  };
 }
 
 /** Where a page of deliveries begins: behind this one. */
@@ -54,7 +117,6 @@ interface Page {
   id: Id<'delivery'>;
 }
 
-const DELIVERIES_AT_ONCE = 5_000;
 /** Before all deliveries. */
 export const FIRST_PAGE: Page = {
   acceptedAt: '-infinity',
