@@ -10,7 +10,8 @@ create table event_origins (
 insert into event_origins select id, first_accepted_at(id) from events where replay_of is not null;
 
 create index receipt_diagnostics_by_receipt on receipt_diagnostics (receipt_id);
--- The replays of an operation that is removed.
+-- The replays and the endpoints of an operation that is removed.
 create index receipt_replays_by_operation on receipt_replays (operation_id);
+create index operation_endpoints_by_operation on operation_endpoints (operation_id);
 -- A removal finds what was left out of operations by its delivery. Last, because others wait for it.
 create index exclusions_by_delivery on exclusions (delivery_id);

@@ -2773,6 +2773,8 @@ CREATE INDEX listeners_expiring ON public.listeners USING btree (expires_at) WHE
 
 CREATE UNIQUE INDEX listeners_places ON public.listeners USING btree (tenant_id, place) WHERE (ended_at IS NULL);
 
+CREATE INDEX operation_endpoints_by_operation ON public.operation_endpoints USING btree (operation_id);
+
 CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
 
 CREATE INDEX operations_by_actor ON public.operations USING btree (tenant_id, actor, id);
