@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 export default {
+  testEnvironment: 'node',
   // Much of a test is waiting for servers, for leases and heartbeats: half as many again as cores keep those at work.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   // Modules of ended files stay in memory, and each collection looks at them.
@@ -9,8 +10,15 @@ export default {
   testTimeout: 150_000 * Number(process.env.REDRIVE_TEST_PATIENCE ?? 4),
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  testEnvironment: './test/support/jest/environment.mjs',
-  runtime: './test/support/jest/runtime.mjs',
-  injectGlobals: false,
-  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
 };

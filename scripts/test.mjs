@@ -100,8 +100,9 @@ function environment(variables) {
   // Through the environment, so that the processes jest starts have them too.
   const flags = [
     process.env.NODE_OPTIONS,
+    '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
-    // Most of what tests make is garbage at once.
+    // Each file of tests loads all modules anew: most of what is made is garbage at once.
     '--max-semi-space-size=64',
   ];
   return { ...Object.fromEntries(inherited), NODE_OPTIONS: flags.filter(Boolean).join(' '), ...variables };

@@ -8,7 +8,6 @@ import { startService } from '../../src/service.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createTestClient } from '../support/api/test-client.ts';
-import { installTestCore } from '../support/engine/core.ts';
 import { eventually } from '../support/eventually.ts';
 import { startReceiver } from '../support/receivers/receiver.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -26,8 +25,6 @@ test('a service on servers of its own goes on when one of them dies, and loses n
     const parts = await startEmbeddedParts({ config: loaded.config, report: silentReport, signal });
     const receiver = await startReceiver();
     let service: Awaited<ReturnType<typeof startService>> | undefined;
-    const log = createLogger({ level: 'error', destination: { write: () => {} } });
-    installTestCore(log);
     try {
       await migrate(parts.databaseUrl);
       service = await startService({
@@ -35,7 +32,7 @@ test('a service on servers of its own goes on when one of them dies, and loses n
         ...{ databaseUrl: parts.databaseUrl, temporal: parts.temporal, masterKey: parts.masterKey },
         roles: { api: true, worker: true },
         workflowBundle: process.env.REDRIVE_TEST_WORKFLOW_BUNDLE ?? '',
-        log,
+        log: createLogger({ level: 'error', destination: { write: () => {} } }),
       });
       const client = await createTestClient(service.url ?? '', adminKey);
       const ready = () => fetch(`${service?.url}/readyz`).then(({ ok }) => ok);

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { endProcess, isRunning } from '../../../src/embedded/own-processes.ts';
+import { endProcess, isRunning, parentOf } from '../../../src/embedded/own-processes.ts';
 import { eventually } from '../eventually.ts';
-import { descendantsOf } from '../process-tree.ts';
 
 /** Redrive as `npm start` runs it, in a process of its own. */
 export type StartedRedrive = {
@@ -68,4 +68,12 @@ export async function stillRunning(pids: readonly number[]): Promise<number[]> {
 /** Ends the processes that a failed test has left behind. */
 export async function endAll(pids: readonly number[]): Promise<void> {
   await Promise.all(pids.map((pid) => endProcess(pid, [{ signal: 'SIGKILL', waitMs: 5_000 }])));
+}
+
+async function descendantsOf(root: number): Promise<number[]> {
+  if (process.platform !== 'linux') return [];
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const parents = new Map(await Promise.all(pids.map(async (pid) => [pid, await parentOf(pid)] as const)));
+  const isBelow = (pid: number | undefined): boolean => pid === root || (!!pid && isBelow(parents.get(pid)));
+  return pids.filter((pid) => pid !== root && isBelow(pid));
 }

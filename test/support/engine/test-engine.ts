@@ -4,7 +4,6 @@ import { createLogger, type Log } from '../../../src/telemetry/log.ts';
 import type { WorkerSizes } from '../../../src/worker/worker.ts';
 import { createTestClient, type TestClient } from '../api/test-client.ts';
 import { createTestDatabase, type TestDatabase } from '../store/test-database.ts';
-import { installTestCore } from './core.ts';
 
 /** The whole service in this process, on a database of its own and task queues of its own. */
 export interface TestEngine {
@@ -72,7 +71,6 @@ export async function startTestEngine({
     ...(surfaces ? { surfaces } : {}),
     ...(consoleFiles === undefined ? {} : { consoleFiles }),
   };
-  if (options.log) installTestCore(options.log);
   const service = await startService(options);
   const client = await createTestClient(service.url ?? '', adminKey);
   const workers: Service[] = [];
