@@ -2199,7 +2199,7 @@ export interface components {
                  */
                 eventRetentionDays: number | null;
                 /**
-                 * @description Receipts of FlowRelay are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
+                 * @description Receipts are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
                  * @example 60
                  */
                 receiptRetentionDays: number | null;
@@ -2293,7 +2293,7 @@ export interface components {
              */
             eventRetentionDays?: number | null;
             /**
-             * @description Receipts of FlowRelay are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
+             * @description Receipts are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
              * @example 60
              */
             receiptRetentionDays?: number | null;

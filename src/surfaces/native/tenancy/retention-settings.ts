@@ -21,7 +21,7 @@ export const RETENTION_SETTINGS = {
   ),
   receiptRetentionDays: days(
     1,
-    'Receipts of FlowRelay are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept.',
+    'Receipts are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept.',
     60,
   ),
   ledgerRetentionDays: days(
