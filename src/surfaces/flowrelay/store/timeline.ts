@@ -42,7 +42,9 @@ export async function timelineSteps(
        select * from receipt_replays where tenant_id = $1 and event_id = $2
      ), run as materialized (
        select e.id, e.delivery_id, e.state, e.reason, e.finished_at, e.created_at, r.id as replay_id, r.executed_at
-       from deliveries d join executions e on e.delivery_id = d.id
+       from deliveries d
+       -- With an offset: a look-up a delivery, where a join may read all records.
+       cross join lateral (select x.* from executions x where x.delivery_id = d.id offset 0) e
        left join replay r on r.operation_id = e.operation_id
        where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
      ), request as materialized (
