@@ -64,7 +64,7 @@ export async function planEndpoints(
          select percentile_disc(${QUICKEST}) within group (order by a.duration_ms) from (
            select d.id from deliveries d where d.endpoint_id = w.endpoint_id order by d.accepted_at desc, d.id desc limit ${MEASURED}
          ) d
-         join executions e on e.delivery_id = d.id
+         join execution_records e on e.delivery_id = d.id
          join attempts a on a.execution_id = e.id and a.http_status is not null and not a.imported
        ) as latency_ms
      from plan_endpoints w join endpoints n on n.id = w.endpoint_id

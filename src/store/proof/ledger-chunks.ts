@@ -100,9 +100,9 @@ export async function positionIn(
   deliveryId: Id<'delivery'>,
 ): Promise<string | undefined> {
   const { rows } = await db.query<{ position: string }>(
-    `select 'i:' || e.id as position from executions e where e.delivery_id = $2 and e.operation_id = $1
+    `select 'i:' || e.id as position from execution_records e where e.delivery_id = $2 and e.operation_id = $1
      union all
-     select 'i:' || e.id from deliveries n join executions e on e.delivery_id = n.id and e.operation_id = $1
+     select 'i:' || e.id from deliveries n join execution_records e on e.delivery_id = n.id and e.operation_id = $1
      where n.operation_id = $1 and n.replay_of = $2
      union all
      select 'x:' || x.delivery_id from exclusions x where x.operation_id = $1 and x.delivery_id = $2
