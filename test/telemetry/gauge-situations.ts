@@ -110,7 +110,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
     },
   },
   redrive_retention_held_seconds: {
-    async arrange({ engine, scene }) {
+    async arrange({ engine, scene, closing }) {
       const { pool } = engine.database;
       const it = await scene([ok]);
       await it.seed(1);
@@ -120,6 +120,10 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
          select tenant_id, id, now() - interval '200 days', 'open' from events where tenant_id = $1`,
         [tenant],
       );
+      await pool.query('insert into event_sweeps (tenant_id) values ($1)', [tenant]);
+      // Held here, so that no removal finds that nothing keeps it.
+      closing(await locked(engine, 'select from event_sweeps where tenant_id = $1 for update', tenant));
+      await pool.query(`update tenants set settings = '{"eventRetentionDays": 90}' where id = $1`, [tenant]);
     },
   },
   redrive_audit_unsealed_age_seconds: {
