@@ -130,14 +130,17 @@ function requestFaults({ requests, deliveries, maxOverlap, reports }: Evidence):
 }
 
 /**
- * Requests come in the order of their attempts, each once. What a sender had written before it was lost may be read later,
- * by a receiver that had no time meanwhile.
+ * Requests come in the order of their attempts, each once. What a sender had written before it was lost, or gave up without
+ * an answer, may be read later, by a receiver that had no time meanwhile.
  */
 function orderOfAttempts(requests: SmallRequest[], attempts: Attempt[]): string[] {
   const numbers = requests.map(({ attempt }) => attempt);
-  const late = numbers.filter((attempt, at) => numbers.slice(0, at).some((earlier) => earlier > attempt));
-  const lost = attempts.filter(({ fault_code }) => fault_code === 'lease_lost').length;
-  return new Set(numbers).size < numbers.length || late.length > lost
+  const late = requests.filter(({ attempt }, at) =>
+    numbers.slice(0, at).some((earlier) => earlier > attempt),
+  );
+  const mayBeLate = ({ attempt }: SmallRequest) =>
+    attempts.some(({ number, outcome }) => number === attempt && outcome === 'ambiguous');
+  return new Set(numbers).size < numbers.length || !late.every(mayBeLate)
     ? [`came as attempt ${numbers.join(', ')}`]
     : [];
 }

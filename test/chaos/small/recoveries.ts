@@ -132,10 +132,14 @@ export class Recoveries {
     const shown = await this.#until(`${PATH}/${id}`, ({ state }) => !['planned', 'accepted'].includes(state));
     if (shown.state !== 'awaiting_approval') return id;
     beforeApproval?.();
-    await this.#client.get('POST', `${PATH}/${id}/approve`, {
+    const { status, text } = await this.#client.ask('POST', `${PATH}/${id}/approve`, {
       key: approver,
       body: { planHash: shown.approval.planHash },
     });
+    if (status < 300) return id;
+    // All its items may have been taken over by another one meanwhile: then it waits for nobody.
+    const { closedAt } = await this.#client.get('GET', `${PATH}/${id}`, { key });
+    if (closedAt === null) throw new Error(`${PATH}/${id}/approve answered ${status}: ${text}`);
     return id;
   }
 
