@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Transaction } from '../db/queryable.ts';
 import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
@@ -23,7 +24,8 @@ export async function cancelUnsent(
         limit 1 for update skip locked) q
       where r.operation_id = $1 and r.outcome is null order by r.id limit $2
     ), gone as (
-      delete from queue q using unsent u where q.delivery_id = u.delivery_id returning q.*
+      delete from queue q using unsent u where ${lookedUp('q.delivery_id', 'u.delivery_id')}
+      returning q.*
     ), ended as (
       update execution_records r set outcome = 'cancelled', reason = 'operation_cancelled',
         finished_at = clock_timestamp(), ${kept('g')}

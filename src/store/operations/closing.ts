@@ -7,6 +7,7 @@ import {
 import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { type Draft, keepDraft } from '../proof/closure-reports.ts';
@@ -67,8 +68,8 @@ export async function freezeCounts(tx: Transaction, operationId: Id<'operation'>
   };
   await tx.query(
     `update queue q set worked_by = '${LIVE_LANE}' from execution_records r
-     where r.operation_id = $1 and r.outcome is null and q.delivery_id = r.delivery_id and q.execution_id = r.id
-       and q.state = 'unknown' and q.worked_by = $1`,
+     where r.operation_id = $1 and ${lookedUp('q.delivery_id', 'r.delivery_id', 'r.outcome is null')}
+       and q.execution_id = r.id and q.state = 'unknown' and q.worked_by = $1`,
     [operationId],
   );
   await tx.query(

@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
@@ -14,8 +15,8 @@ export async function unsentEndpoints(
   const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     interactive
       ? `select distinct q.endpoint_id from execution_records r
-         join queue q on q.delivery_id = r.delivery_id and q.execution_id = r.id
-         where r.operation_id = $1 and r.outcome is null and q.in_queue limit $2`
+         join queue q on ${lookedUp('q.delivery_id', 'r.delivery_id', 'r.outcome is null')} and q.execution_id = r.id
+         where r.operation_id = $1 and q.in_queue limit $2`
       : `with recursive hop as (
           (select endpoint_id, 1 as n from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
           union all

@@ -5,6 +5,7 @@ import type { ApprovalCause, Judgement, Missing } from '../../domain/policy/judg
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { sha256Hex } from '../audit/sha256.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Writes down that a policy holds an operation; the operation is stopped in the same transaction. */
@@ -132,8 +133,8 @@ export async function holdItems(
          target_version = coalesce(q.target_version, (
            select w.version from plan_endpoints w where w.operation_id = $1 and w.endpoint_id = q.endpoint_id))
        from execution_records r
-       where r.operation_id = $1 and r.outcome is null and q.delivery_id = r.delivery_id and q.execution_id = r.id
-         and q.state in ('queued', 'scheduled')
+       where r.operation_id = $1 and ${lookedUp('q.delivery_id', 'r.delivery_id', 'r.outcome is null')}
+         and q.execution_id = r.id and q.state in ('queued', 'scheduled')
        returning q.execution_id, q.target_version
      )
      update execution_records r set target_version = h.target_version from held h
@@ -151,8 +152,8 @@ export async function freeItems(
   await tx.query(
     `update queue q set give_up_at = q.give_up_at + (clock_timestamp() - h.opened_at) - $3::float8 * interval '1 millisecond'
      from operation_holds h, execution_records r
-     where h.operation_id = $1 and h.number = $2 and r.operation_id = $1 and r.outcome is null
-       and q.delivery_id = r.delivery_id and q.execution_id = r.id and q.state in ('queued', 'scheduled')
+     where h.operation_id = $1 and h.number = $2 and r.operation_id = $1 and ${lookedUp('q.delivery_id', 'r.delivery_id', 'r.outcome is null')}
+       and q.execution_id = r.id and q.state in ('queued', 'scheduled')
        -- What it has selected again meanwhile was never made to wait for longer.
        and r.created_at <= h.opened_at`,
     [operationId, number, waitsMs],

@@ -1,6 +1,7 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { named } from '../db/named.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
@@ -129,7 +130,7 @@ export async function freezePage(
     decided as materialized (select s.*, ${decision} as decision from seen s),
     taken as (
       delete from queue q using decided d
-      where d.decision = 'take' and q.delivery_id = d.id and q.execution_id = d.tip_id
+      where ${lookedUp('q.delivery_id', 'd.id', "d.decision = 'take'")} and q.execution_id = d.tip_id
         and q.state in ('queued', 'scheduled')
       returning q.*
     ),

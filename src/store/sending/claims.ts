@@ -1,6 +1,7 @@
 import { present } from '../../domain/present.ts';
 import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { withRetries } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
@@ -157,7 +158,7 @@ export async function claimItems(
       where s.running <= $6 or s.n = 1
     ), taken as (
       update queue e set state = 'sending', lease_token = $4
-      from chosen c where e.delivery_id = c.delivery_id and c.body is not null and not c.arrived
+      from chosen c where ${lookedUp('e.delivery_id', 'c.delivery_id', 'c.body is not null and not c.arrived')}
       returning e.execution_id as id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
         e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
         c.attempts as delivery_attempts, c.test, c.webhook_id, c.body, c.event_id
@@ -247,7 +248,8 @@ export async function isClaiming(db: Queryable, before: string): Promise<boolean
 
 /** SQL: joins what is in the queue of the endpoint `$1` to the items `u` of a claim `c`. */
 const CLAIMED = `join execution_records r on r.id = u.id
-     join queue q on q.delivery_id = r.delivery_id and q.execution_id = r.id and q.lease_token = c.token and q.endpoint_id = $1`;
+     join queue q on ${lookedUp('q.delivery_id', 'r.delivery_id')} and q.execution_id = r.id and q.lease_token = c.token
+       and q.endpoint_id = $1`;
 
 /** The tokens of claims under which something of an endpoint is being sent. */
 export async function tokensAt(db: Queryable, endpointId: Id<'endpoint'>): Promise<string[]> {

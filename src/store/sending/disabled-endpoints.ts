@@ -1,5 +1,6 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { type RunnableRow, runnableFrom } from '../operations/runnable.ts';
 import { clockRunsOut } from '../policy/held-by-windows.ts';
@@ -42,7 +43,7 @@ export async function handOverWaiting(
         and e.state in ('queued', 'scheduled') and ${WAITS_UNTIL} > clock_timestamp()
       limit $2 for update of e skip locked
     )
-    update queue e set worked_by = e.operation_id from waiting w where e.delivery_id = w.delivery_id`,
+    update queue e set worked_by = e.operation_id from waiting w where ${lookedUp('e.delivery_id', 'w.delivery_id')}`,
     [endpointIds, limit],
   );
   return rowCount ?? 0;

@@ -1,6 +1,7 @@
 import { present } from '../../domain/present.ts';
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
@@ -139,7 +140,8 @@ export async function makeRetryAftersDue(
           is not null
       order by q.execution_id for update of q skip locked
     )
-    update queue q set due_at = now() from put_off p where q.delivery_id = p.delivery_id and q.state = 'scheduled'`,
+    update queue q set due_at = now() from put_off p
+    where ${lookedUp('q.delivery_id', 'p.delivery_id')} and q.state = 'scheduled'`,
     [[tenantId, PLATFORM_TENANT.id], endpointId],
   );
 }

@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
@@ -49,12 +50,13 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
         order by b.order_number limit 1
       ) f
     ), locked as (
-      select q.delivery_id, q.put_off_from from queue q join next on next.id = q.delivery_id
+      select q.delivery_id, q.put_off_from from queue q
+      join next on ${lookedUp('q.delivery_id', 'next.id')}
       order by q.execution_id for update of q
     )
     -- By the row that was waited for: the one of the snapshot, not put off yet, would have no time.
     update queue q set due_at = locked.put_off_from, put_off_from = null
-    from locked where q.delivery_id = locked.delivery_id and locked.put_off_from is not null`,
+    from locked where ${lookedUp('q.delivery_id', 'locked.delivery_id', 'locked.put_off_from is not null')}`,
     [endedDeliveryIds],
   );
   return (rowCount ?? 0) > 0;

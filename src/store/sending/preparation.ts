@@ -2,6 +2,7 @@ import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
 import type { Partner, Preparable, Refusal } from '../../domain/endpoints/preparation.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
@@ -75,7 +76,8 @@ export async function refusePrepared(
        from unnest($1::uuid[], $2::text[], $3::text[]) as u(id, state, reason) join execution_records x on x.id = u.id
      ), gone as (
        delete from queue q using refused u
-       where q.delivery_id = u.delivery_id and q.execution_id = u.id and q.state = 'queued'
+       where ${lookedUp('q.delivery_id', 'u.delivery_id')} and q.execution_id = u.id
+         and q.state = 'queued'
        returning q.*, u.state as outcome, u.reason
      )
      update execution_records r set outcome = g.outcome, reason = g.reason, finished_at = clock_timestamp(), ${kept('g')}

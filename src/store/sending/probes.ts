@@ -2,6 +2,7 @@ import { present } from '../../domain/present.ts';
 import type { ProbeRequest } from '../../domain/sending/probe.ts';
 import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
@@ -55,7 +56,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
     ), taken as (
       update queue q set probes = q.probes + 1,
         probe_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
-      from due d where q.delivery_id = d.delivery_id
+      from due d where ${lookedUp('q.delivery_id', 'd.delivery_id')}
       returning q.*
     )
     select t.execution_id as id, t.delivery_id, (select d.webhook_id from deliveries d where d.id = t.delivery_id) as webhook_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,

@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { kept } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
@@ -56,10 +57,10 @@ export async function acknowledge(
       order by c.operation_id for update
     ), remembered as (
       update queue q set acknowledged_at = coalesce(q.acknowledged_at, clock_timestamp())
-      from decided d where q.delivery_id = d.delivery_id and q.execution_id = d.id and d.what = 'remembered'
+      from decided d where ${lookedUp('q.delivery_id', 'd.delivery_id', "d.what = 'remembered'")} and q.execution_id = d.id
     ), gone as (
       delete from queue q using decided d
-      where q.delivery_id = d.delivery_id and q.execution_id = d.id and d.what = 'settled'
+      where ${lookedUp('q.delivery_id', 'd.delivery_id', "d.what = 'settled'")} and q.execution_id = d.id
         and (select count(*) from held) >= 0
       returning q.*
     ), settled as (

@@ -4,6 +4,7 @@ import type { Next } from '../../domain/sending/decide-next.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import { LOST_FAULT, WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { kept } from './ends.ts';
 
@@ -42,6 +43,9 @@ interface RecordedRow {
 const MOVED = `e.execution_id as id, e.delivery_id, e.endpoint_id, e.tenant_id, e.operation_id, d.attempts, d.next,
         d.had_arrived, d.outcome, d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms,
         d.excerpt, d.ended_at - d.duration_ms * interval '1 millisecond' as started_at`;
+
+/** SQL: the states in which an execution ends with its attempt. */
+const ENDS = `('delivered', 'failed', 'cancelled')`;
 
 /** The names of these. */
 const MOVED_COLUMNS = `id, delivery_id, endpoint_id, tenant_id, operation_id, attempts, next, had_arrived, outcome,
@@ -113,8 +117,8 @@ async function recordSeen(db: Queryable, outcomes: Outcome[]): Promise<Recorded[
       order by c.operation_id for update
     ), gone as (
       delete from queue e using decided d
-      where d.state in ('delivered', 'failed', 'cancelled') and (select count(*) from held) >= 0
-        and e.delivery_id = d.delivery_id and e.lease_token = d.token and e.state = 'sending'
+      where ${lookedUp('e.delivery_id', 'd.delivery_id', `d.state in ${ENDS}`)} and (select count(*) from held) >= 0
+        and e.lease_token = d.token and e.state = 'sending'
       -- An acknowledgement that was committed since this statement began is there by now, and is not lost.
       returning ${MOVED}, case when e.acknowledged_at is null then d.state else 'delivered' end as state, e.due_at,
         e.give_up_at, e.put_off_ms, e.acknowledged_at, d.lost_attempts,
@@ -139,8 +143,8 @@ async function recordSeen(db: Queryable, outcomes: Outcome[]): Promise<Recorded[
         probe_at = case when d.state = 'unknown' and d.probes then now() + interval '1 second' end,
         lease_token = null
       from decided d
-      where d.state not in ('delivered', 'failed', 'cancelled') and (select count(*) from held) >= 0
-        and e.delivery_id = d.delivery_id and e.lease_token = d.token and e.state = 'sending'
+      where ${lookedUp('e.delivery_id', 'd.delivery_id', `d.state not in ${ENDS}`)} and (select count(*) from held) >= 0
+        and e.lease_token = d.token and e.state = 'sending'
         -- Acknowledged since this statement began, it does not go on: it is not in the answer, and is decided once more.
         and e.acknowledged_at is not distinct from d.acknowledged_at
       returning ${MOVED}, d.state

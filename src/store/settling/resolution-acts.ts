@@ -1,5 +1,6 @@
 import type { Resolvable } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
@@ -121,6 +122,9 @@ export async function endResolution(
   return { answer: rows[0]?.answer ?? answer, first: false };
 }
 
+/** SQL: what is locked is looked up in the queue one by one. */
+const EACH = lookedUp('q.delivery_id', 'l.id');
+
 /**
  * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links the
  * executions that it settled to it. Returns the settled deliveries, and how many it looked at. Each is fenced by its
@@ -147,11 +151,12 @@ export async function resolveSelected(
     ), ${
       outcome === 'retry'
         ? `moved as (
-      update queue q set ${SENT_AGAIN} from locked l where q.delivery_id = l.id and q.state = 'unknown'
+      update queue q set ${SENT_AGAIN} from locked l where ${EACH} and q.state = 'unknown'
       returning q.execution_id as id, q.delivery_id
     )`
         : `gone as (
-      delete from queue q using locked l where q.delivery_id = l.id and q.state = 'unknown' returning q.*
+      delete from queue q using locked l where ${EACH} and q.state = 'unknown'
+      returning q.*
     ), moved as (
       update execution_records r set ${RESOLVED_AS(p.add(outcome))} from gone g where r.id = g.execution_id
       returning r.id, r.delivery_id

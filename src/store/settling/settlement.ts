@@ -1,6 +1,7 @@
 import { LOST_FAULT } from '../../domain/sending/fault-code.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import type { Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
@@ -88,7 +89,7 @@ export async function lockExpiredClaims(
 /** SQL: takes those of the executions `$1` that are not sent out of the queue, as `gone`. */
 const UNSENT_GONE = `with gone as (
       delete from queue q using execution_records x
-      where x.id = any($1::uuid[]) and q.delivery_id = x.delivery_id and q.execution_id = x.id
+      where x.id = any($1::uuid[]) and ${lookedUp('q.delivery_id', 'x.delivery_id', 'x.outcome is null')} and q.execution_id = x.id
         and q.state in ('queued', 'scheduled')
       returning q.*
     )`;
@@ -128,9 +129,9 @@ export async function giveUpOverdue(db: Transaction, limit: number): Promise<Ove
     ), put_off as (
       update queue q set give_up_at = greatest(q.give_up_at, j.ends_at),
         put_off_ms = ${putOffMs('q', 'j.ends_at')}
-      from judged j where q.delivery_id = j.delivery_id and j.held
+      from judged j where ${lookedUp('q.delivery_id', 'j.delivery_id', 'j.held')}
     ), given_up as (
-      delete from queue q using judged j where q.delivery_id = j.delivery_id and not j.held
+      delete from queue q using judged j where ${lookedUp('q.delivery_id', 'j.delivery_id', 'not j.held')}
       returning q.*, j.ends_at
     ), ended as (
       update execution_records r set outcome = 'failed', reason = 'gave_up', finished_at = clock_timestamp(),
@@ -169,7 +170,7 @@ export async function ignoreAtClosedEndpoints(
         and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
       limit $3 for update of q skip locked
     ), gone as (
-      delete from queue q using unsent u where q.delivery_id = u.delivery_id returning q.*, u.endpoint_state
+      delete from queue q using unsent u where ${lookedUp('q.delivery_id', 'u.delivery_id')} returning q.*, u.endpoint_state
     )
     update execution_records r set outcome = 'ignored', finished_at = clock_timestamp(), ${kept('g')},
       reason = case g.endpoint_state when 'deleted' then 'endpoint_deleted' else 'endpoint_disabled' end
