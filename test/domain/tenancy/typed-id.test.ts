@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ID_PREFIXES, type IdKind, readId, showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { TypeID } from 'typeid-js';
+import { ID_PREFIXES, type Id, type IdKind, readId, showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { anyId } from '../../support/store/any-id.ts';
 
 const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
@@ -18,6 +19,17 @@ describe('an id', () => {
         expect(readId(kind, uuid.toUpperCase())).toBe(uuid);
       }),
     );
+  });
+
+  test('is shown as the library of TypeIDs shows it', () => {
+    fc.assert(
+      fc.property(anyKind, anyUuid, (kind, uuid) => {
+        const shown = TypeID.fromUUID(ID_PREFIXES[kind], uuid).toString();
+        expect(showId(kind, uuid)).toBe(shown);
+        expect(showId(kind, uuid.toUpperCase() as Id<IdKind>)).toBe(shown);
+      }),
+    );
+    expect(() => showId('delivery', 'dlv_1' as Id<'delivery'>)).toThrow(TypeError);
   });
 
   test('of another kind is not read', () => {
