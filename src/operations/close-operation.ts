@@ -2,7 +2,7 @@ import { nextStep } from '../domain/operations/next-step.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { endHashed, freezeAndMaybeEnd } from '../proof/end-operation.ts';
-import { hashNextLines } from '../proof/hash-ledger.ts';
+import { hashLines } from '../proof/hash-ledger.ts';
 import type { ReportSigner } from '../proof/report-signer.ts';
 import { sealActsOf } from '../proof/seal-acts.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
@@ -77,13 +77,15 @@ async function hashAndSign(
   operation: Operation,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const until = performance.now() + HASHING_BUDGET_MS;
-  for (let more = true; more; ) {
-    const beganMs = performance.now();
-    if (stop.aborted || beganMs > until) return false;
-    more = await hashNextLines(pool, operation.id);
+  if (stop.aborted) return false;
+  let beganMs = performance.now();
+  const until = beganMs + HASHING_BUDGET_MS;
+  for await (const more of hashLines(pool, operation.id)) {
     crashPoint('hashed');
-    if (more && liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
+    if (!more) break;
+    if (liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
+    beganMs = performance.now();
+    if (stop.aborted || beganMs > until) return false;
   }
   await sealActsOf(pool, operation, stop);
   const closed = await withTransaction(pool, (tx) => endHashed(tx, signer, operation.id));

@@ -1,4 +1,7 @@
+import type { OperationItem } from '../domain/operations/operation-item.ts';
+import { positionOf } from '../domain/proof/ledger-line.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Pool } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertChunk, lastChunk } from '../store/proof/ledger-chunks.ts';
@@ -13,14 +16,59 @@ export async function hashNextLines(
   operationId: Id<'operation'>,
   linesOfChunk = LINES_OF_CHUNK,
 ): Promise<boolean> {
-  const last = await lastChunk(db, operationId);
-  if (last && last.lines < linesOfChunk) return false;
-  const { items } = await pageOperationItems(db, operationId, {
-    frozen: true,
-    limit: linesOfChunk,
-    ...(last ? { after: last.lastPosition } : {}),
-  });
+  const place = await placeOf(db, operationId, linesOfChunk);
+  if (!place) return false;
+  const items = await linesBehind(db, operationId, place.after, linesOfChunk);
   if (items.length === 0) return false;
-  await insertChunk(db, operationId, await chunkOf(last ? last.number + 1 : 0, items));
+  await insertChunk(db, operationId, await chunkOf(place.number, items));
   return items.length === linesOfChunk;
+}
+
+/**
+ * Does the same with all lines that are left, and reads the next ones while it hashes: Postgres and this process work at the
+ * same time. Yields after each chunk whether there is more; whoever has enough of it breaks off.
+ */
+export async function* hashLines(
+  pool: Pool,
+  operationId: Id<'operation'>,
+  linesOfChunk = LINES_OF_CHUNK,
+): AsyncGenerator<boolean, void> {
+  const place = await placeOf(pool, operationId, linesOfChunk);
+  if (!place) return;
+  let reading = linesBehind(pool, operationId, place.after, linesOfChunk);
+  for (let { number } = place; ; number += 1) {
+    const items = await reading;
+    const last = items.at(-1);
+    if (!last) return;
+    const more = items.length === linesOfChunk;
+    if (more) {
+      reading = linesBehind(pool, operationId, positionOf(last), linesOfChunk);
+      // Whoever breaks off, or fails, asks no more for what comes of it.
+      reading.catch(() => {});
+    }
+    await insertChunk(pool, operationId, await chunkOf(number, items));
+    yield more;
+    if (!more) return;
+  }
+}
+
+/** The number of the next chunk and what it comes after; undefined where the last one is not full. */
+async function placeOf(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  linesOfChunk: number,
+): Promise<{ number: number; after?: string } | undefined> {
+  const last = await lastChunk(db, operationId);
+  if (!last) return { number: 0 };
+  return last.lines < linesOfChunk ? undefined : { number: last.number + 1, after: last.lastPosition };
+}
+
+async function linesBehind(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  after: string | undefined,
+  limit: number,
+): Promise<OperationItem[]> {
+  const page = { frozen: true, limit, ...(after === undefined ? {} : { after }) } as const;
+  return (await pageOperationItems(db, operationId, page)).items;
 }

@@ -3,7 +3,7 @@ import type { ClosureReport } from '../../../src/domain/operations/operation.ts'
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { ClosingContext } from '../../../src/operations/close-operation.ts';
 import { endHashed, freezeAndMaybeEnd } from '../../../src/proof/end-operation.ts';
-import { hashNextLines } from '../../../src/proof/hash-ledger.ts';
+import { hashLines } from '../../../src/proof/hash-ledger.ts';
 import { ReportSigner } from '../../../src/proof/report-signer.ts';
 import { createSealer } from '../../../src/sealing/sealing.ts';
 import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
@@ -58,6 +58,6 @@ export async function hashAndEnd(
   operationId: Id<'operation'>,
   { linesOfChunk, signer = newSigner() }: Closing = {},
 ): Promise<boolean> {
-  while (await hashNextLines(pool, operationId, linesOfChunk));
+  for await (const more of hashLines(pool, operationId, linesOfChunk)) if (!more) break;
   return withTransaction(pool, (tx) => endHashed(tx, signer, operationId));
 }
