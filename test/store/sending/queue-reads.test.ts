@@ -1,63 +1,103 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Selection } from '../../../src/domain/operations/selection.ts';
 import { present } from '../../../src/domain/present.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
+import { planNext } from '../../../src/operations/plans/make-plan.ts';
+import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { onlyRow } from '../../../src/store/db/only-row.ts';
-import { createPool, type Pool } from '../../../src/store/db/pool.ts';
+import { createPool, type Pool, withTransaction } from '../../../src/store/db/pool.ts';
+import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { type ClaimedItem, claimItems, type QueuePlace } from '../../../src/store/sending/claims.ts';
+import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { endClaims, recordOutcomes } from '../../../src/store/settling/outcomes.ts';
+import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
-import { outcomeOf } from '../../support/store/test-store.ts';
-import { useStore } from '../../support/store/use-store.ts';
-import { closedAfterEach } from '../../support/use.ts';
+import { plansOf } from '../../support/store/plans.ts';
+import {
+  createTestStore,
+  outcomeOf,
+  type TestStore,
+  type TestTenant,
+} from '../../support/store/test-store.ts';
 
-const store = useStore();
-const own = closedAfterEach();
+/**
+ * What is empty between outages is estimated at no rows after a vacuum, however many come then. Everything that is done to
+ * an outage is done here to one, and the rows that it reads of these tables are counted.
+ */
+const EMPTY = ['queue', 'undelivered', 'claims'];
 
-const ITEMS = 3_000;
-const PAGE = 500;
-const BATCH = 120;
+const ITEMS = 2_000;
+const PAGE = 50;
+const BATCH = 48;
 
-/** Rows of the queue that were read, by whatever way, since it was made. */
-async function reads(pool: Pool): Promise<number> {
-  await pool.query('select pg_stat_force_next_flush()');
-  const answer = await pool.query<{ n: number }>(
-    `select t.seq_tup_read + (select sum(i.idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid)::int8 as n
-     from pg_stat_user_tables t where t.relid = 'queue'::regclass`,
+/** A few look-ups for an item. Where each page reads all that is there, it is more than half as many as there are pages. */
+const AT_MOST = 12;
+
+let store: TestStore;
+let single: Pool;
+let tenant: TestTenant;
+let endpointIds: Id<'endpoint'>[];
+
+beforeEach(async () => {
+  store = await createTestStore();
+  for (const table of EMPTY) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
+  // Nothing that was planned before is kept.
+  single = createPool(store.url, { max: 1 });
+  tenant = await store.newTenant();
+  endpointIds = [];
+  for (let n = 0; n < 4; n++) endpointIds.push(await store.newEndpoint(tenant));
+  // What was in them once has left pages without rows behind.
+  await store.ingest(tenant, 200);
+  await store.attempt(503, { endpointIds, count: 200 });
+  await store.timePasses();
+  await store.attempt(200, { endpointIds, count: 200 });
+  await store.rows(`vacuum (analyze, truncate off) ${EMPTY.join(', ')}`);
+  expect(
+    await store.rows(
+      `select relname, reltuples::int as rows, relpages > 0 as pages from pg_class
+       where relname = any($1) and relkind = 'r' order by array_position($1, relname::text)`,
+      [EMPTY],
+    ),
+  ).toEqual(EMPTY.map((relname) => ({ relname, rows: 0, pages: true })));
+  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: ITEMS, faultCode: 'http_5xx' });
+});
+
+afterEach(async () => {
+  await single.end();
+  await store.close();
+});
+
+/** Rows of these tables that an act reads, by whatever way, for each item. */
+async function readsOf(act: () => Promise<unknown>): Promise<number> {
+  const before = await reads();
+  await act();
+  return ((await reads()) - before) / ITEMS;
+}
+
+async function reads(): Promise<number> {
+  await single.query('select pg_stat_force_next_flush()');
+  const answer = await single.query<{ n: number }>(
+    `select sum(t.seq_tup_read + (select sum(i.idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid))::int8 as n
+     from pg_stat_user_tables t where t.relname = any($1)`,
+    [EMPTY],
   );
   return onlyRow(answer).n;
 }
 
-test('what is frozen, claimed and recorded is looked up in a queue that a vacuum has found empty, and read as a whole by nothing', async () => {
-  const single = createPool(store.url, { max: 1 });
-  own({ close: () => single.end() });
-  await store.rows('alter table queue set (autovacuum_enabled = false)');
-  const tenant = await store.newTenant();
-  const endpointIds: Id<'endpoint'>[] = [];
-  for (let n = 0; n < 4; n++) endpointIds.push(await store.newEndpoint(tenant));
-  // What was in it once has left pages without rows behind.
-  await store.ingest(tenant, 200);
-  await store.attempt(200, { endpointIds, count: 200 });
-  await store.rows('vacuum (analyze, truncate off) queue');
-  expect(
-    await store.rows(
-      `select reltuples::int as rows, relpages > 0 as pages from pg_class where relname = 'queue'`,
-    ),
-  ).toEqual([{ rows: 0, pages: true }]);
-  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: ITEMS });
-  const { operationId } = await store.retry(tenant, { filter: { state: ['failed'] } });
-
-  let before = await reads(single);
-  const since = async () => {
-    const now = await reads(single);
-    const perItem = (now - before) / ITEMS;
-    before = now;
-    return perItem;
-  };
+async function freeze(operationId: Id<'operation'>): Promise<void> {
   while (await freezeNext(single, operationId, { page: PAGE }));
-  expect(await since()).toBeLessThan(0.1);
+}
 
+async function retryAll(takeOverScheduled = false): Promise<Id<'operation'>> {
+  const selection = { filter: takeOverScheduled ? {} : { state: ['failed' as const] } };
+  return (await store.retry(tenant, selection, { options: { takeOverScheduled } })).operationId;
+}
+
+/** As slices do it: each claim behind what is on the wire. */
+async function claimAll(operationId: Id<'operation'>, leaseMs: number) {
   const claims: { token: string; items: ClaimedItem[] }[] = [];
   const places = new Map<string, QueuePlace>();
   for (let left = ITEMS; left > 0; ) {
@@ -65,25 +105,113 @@ test('what is frozen, claimed and recorded is looked up in a queue that a vacuum
     const grants = endpointIds.map((endpointId) => ({
       endpointId,
       count: BATCH / endpointIds.length,
-      // As a slice does: behind what is on the wire.
       ...present({ after: places.get(endpointId) }),
     }));
-    const { items } = await claimItems(single, operationId, token, grants, 60_000, 1e9);
+    const { items } = await claimItems(single, operationId, token, grants, leaseMs, 1e9);
     expect(items.length).toBeGreaterThan(0);
     for (const { endpointId, dueAt, executionId } of items) places.set(endpointId, { dueAt, executionId });
     claims.push({ token, items });
     left -= items.length;
   }
-  expect(await since()).toBeLessThan(4);
+  return claims;
+}
 
-  for (const { token, items } of claims)
-    await recordOutcomes(
-      single,
-      items.map((item) => outcomeOf(token, item, 200)),
-    );
-  await endClaims(
-    single,
-    claims.map(({ token }) => token),
-  );
-  expect(await since()).toBeLessThan(4);
+describe('tables that a vacuum has found empty are looked up, and not read as a whole', () => {
+  test.each<[string, () => Selection]>([
+    ['state', () => ({ filter: { state: ['failed'] } })],
+    ['fault', () => ({ filter: { state: ['failed'], faultCodes: ['http_5xx'] } })],
+    ['endpoint', () => ({ filter: { state: ['failed'], endpointIds } })],
+  ])('by a selection by %s', async (_by, selection) => {
+    const { operationId } = await store.retry(tenant, selection());
+    expect(await readsOf(() => freeze(operationId))).toBeLessThan(AT_MOST);
+    expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: ITEMS }]);
+  });
+
+  test('by claims and by outcomes', async () => {
+    const operationId = await retryAll();
+    await freeze(operationId);
+    let claims: Awaited<ReturnType<typeof claimAll>> = [];
+    expect(
+      await readsOf(async () => {
+        claims = await claimAll(operationId, 60_000);
+      }),
+    ).toBeLessThan(AT_MOST);
+    const record = async () => {
+      for (const { token, items } of claims)
+        await recordOutcomes(
+          single,
+          items.map((item) => outcomeOf(token, item, 200)),
+        );
+      await endClaims(
+        single,
+        claims.map(({ token }) => token),
+      );
+    };
+    expect(await readsOf(record)).toBeLessThan(AT_MOST);
+  });
+
+  test('by the settlement of what its sender has lost', async () => {
+    const operationId = await retryAll();
+    await freeze(operationId);
+    await claimAll(operationId, 0);
+    expect(await readsOf(() => settleExpiredClaims(single))).toBeLessThan(AT_MOST);
+    expect(
+      await store.rows('select count(*)::int as n from attempts where fault_code = $1', ['lease_lost']),
+    ).toEqual([{ n: ITEMS }]);
+  });
+
+  test('by an operation that takes over what another one has queued', async () => {
+    await freeze(await retryAll());
+    const operationId = await retryAll(true);
+    expect(await readsOf(() => freeze(operationId))).toBeLessThan(AT_MOST);
+    expect(
+      await store.rows(`select count(*)::int as n from execution_records where outcome = 'superseded'`),
+    ).toEqual([{ n: ITEMS }]);
+  });
+
+  test('by a cancel', async () => {
+    const operationId = await retryAll();
+    await freeze(operationId);
+    await controlOperation({ ...store.deps, pool: single }, tenant.id, operationId, { do: 'cancel' });
+    const cancel = async () => {
+      while ((await withTransaction(single, (tx) => cancelUnsent(tx, operationId, PAGE))) > 0);
+    };
+    expect(await readsOf(cancel)).toBeLessThan(AT_MOST);
+    expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: 0 }]);
+  });
+
+  test('by what is given up', async () => {
+    await freeze(await retryAll());
+    await store.rows(`update queue set give_up_at = now() - interval '1 minute'`);
+    const giveUp = async () => {
+      // The entries of those that went a moment ago are passed by again, page after page: not by the plan.
+      while ((await withTransaction(single, (tx) => giveUpOverdue(tx, ITEMS / 4))).gaveUp.length > 0);
+    };
+    expect(await readsOf(giveUp)).toBeLessThan(AT_MOST);
+    expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: 0 }]);
+  });
+
+  test('by acknowledgements', async () => {
+    await freeze(await retryAll());
+    const rows = await store.rows('select delivery_id as id from queue');
+    const ids = rows.map(({ id }) => id as Id<'delivery'>);
+    const acknowledgeAll = async () => {
+      for (let at = 0; at < ids.length; at += PAGE)
+        await withTransaction(single, (tx) => acknowledge(tx, ids.slice(at, at + PAGE)));
+    };
+    expect(await readsOf(acknowledgeAll)).toBeLessThan(AT_MOST);
+    expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: 0 }]);
+  });
+
+  test('by a plan, and by what it makes', async () => {
+    const plans = plansOf(store, tenant);
+    const operationId = await plans.ask({ filter: { state: ['failed'] } });
+    const make = async () => {
+      while (await planNext(single, operationId, { stretch: PAGE }));
+    };
+    expect(await readsOf(make)).toBeLessThan(AT_MOST);
+    expect((await plans.execute(await plans.show(operationId))).ok).toBe(true);
+    expect(await readsOf(() => freeze(operationId))).toBeLessThan(AT_MOST);
+    expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: ITEMS }]);
+  });
 });
