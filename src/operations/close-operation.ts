@@ -80,9 +80,9 @@ async function hashAndSign(
   if (stop.aborted) return false;
   let beganMs = performance.now();
   const until = beganMs + HASHING_BUDGET_MS;
-  for await (const more of hashLines(pool, operation.id)) {
+  // Beside live traffic it works and rests in turn, and nothing is read meanwhile.
+  for await (const _chunk of hashLines(pool, operation.id, { ahead: () => !liveTraffic.flows })) {
     crashPoint('hashed');
-    if (!more) break;
     if (liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
     beganMs = performance.now();
     if (stop.aborted || beganMs > until) return false;

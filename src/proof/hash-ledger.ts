@@ -25,30 +25,31 @@ export async function hashNextLines(
 }
 
 /**
- * Does the same with all lines that are left, and reads the next ones while it hashes: Postgres and this process work at the
- * same time. Yields after each chunk whether there is more; whoever has enough of it breaks off.
+ * Does the same with all lines that are left, and reads the next ones while it hashes where `ahead` allows it: Postgres and
+ * this process work at the same time then. Yields after each chunk; whoever has enough of it breaks off.
  */
 export async function* hashLines(
   pool: Pool,
   operationId: Id<'operation'>,
-  linesOfChunk = LINES_OF_CHUNK,
-): AsyncGenerator<boolean, void> {
-  const place = await placeOf(pool, operationId, linesOfChunk);
-  if (!place) return;
-  let reading = linesBehind(pool, operationId, place.after, linesOfChunk);
-  for (let { number } = place; ; number += 1) {
-    const items = await reading;
+  { linesOfChunk = LINES_OF_CHUNK, ahead = () => true }: { linesOfChunk?: number; ahead?(): boolean } = {},
+): AsyncGenerator<void, void> {
+  let place = await placeOf(pool, operationId, linesOfChunk);
+  let reading: Promise<OperationItem[]> | undefined;
+  while (place) {
+    const items = await (reading ?? linesBehind(pool, operationId, place.after, linesOfChunk));
     const last = items.at(-1);
     if (!last) return;
+    const next = { number: place.number + 1, after: positionOf(last) };
     const more = items.length === linesOfChunk;
-    if (more) {
-      reading = linesBehind(pool, operationId, positionOf(last), linesOfChunk);
-      // Whoever breaks off, or fails, asks no more for what comes of it.
-      reading.catch(() => {});
-    }
-    await insertChunk(pool, operationId, await chunkOf(number, items));
-    yield more;
+    reading = more && ahead() ? linesBehind(pool, operationId, next.after, linesOfChunk) : undefined;
+    // Whoever breaks off, or fails, asks no more for what comes of it.
+    reading?.catch(() => {});
+    const stored = await insertChunk(pool, operationId, await chunkOf(place.number, items));
+    yield;
     if (!more) return;
+    // Somebody else hashes it as well: this goes on behind what is there by now.
+    if (!stored) reading = undefined;
+    place = stored ? next : await placeOf(pool, operationId, linesOfChunk);
   }
 }
 

@@ -78,6 +78,7 @@ test('a ledger that was broken on purpose is found, each time by what is wrong w
       }),
     ],
     ['as attempt', planted((copy) => copy.requests.push({ ...taken(copy) }))],
+    // Those that failed for certain came in their order.
     ['as attempt', planted((copy) => copy.requests.reverse())],
     ['does not know it', planted((copy) => Object.assign(taken(copy), { id: 'dlv_unknown' }))],
     ['not signed', planted((copy) => Object.assign(taken(copy), { forged: 'The signature does not hold' }))],

@@ -67,7 +67,7 @@ const isOwn = (deliveryId: string) =>
 
 /** Whether an operation has selected something, and nothing but events of Redrive's own. The first other one ends the look. */
 async function onlyOwnSelected(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
-  const items = 'from executions e where e.operation_id = $1';
+  const items = 'from execution_records e where e.operation_id = $1';
   const exclusions = 'from exclusions x where x.operation_id = $1';
   const planned = 'from plan_pages g cross join lateral unnest(g.ids) as u(id) where g.operation_id = $1';
   const { own } = onlyRow(

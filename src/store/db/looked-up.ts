@@ -4,11 +4,11 @@
  *
  * The queue is empty most of the time. A vacuum that finds it so, or nearly so in the pages of an outage that is over, has
  * each statement planned for a table of no rows until the next one: all of it is then read, and compared with all of the
- * list. So neither may seem worth reading: what lies between a value and itself cannot be joined in the order of an index,
- * and a list whose rows hardly ever fulfil what is asked for is not compared with a table.
+ * list. So neither may seem cheap. An element of an array cannot be joined in the order of an index, so that no index is
+ * read as a whole; and a list seems to be of one row, which costs a look-up less than the table.
  */
 export function lookedUp(key: string, by: string, condition = `${by} is not null`): string {
   // An expression equals a constant once in two hundred: of a whole page that is one row only where it does so twice.
-  return `${key} between ${by} and ${by}
+  return `${key} = any(array[${by}])
         and case when ${condition} then 1 end = 1 and case when ${condition} then 2 end = 2`;
 }

@@ -138,7 +138,7 @@ export async function replaceDeliveries(
     select d.tenant_id, d.id, d.endpoint_id, tip.id, tip.next, 'ignored', 'resent', now(), now(), now(), 0, 0, false
     from deliveries d cross join lateral (${tipOf('d.id')}) tip
     where d.id = any($1::uuid[]) and d.state <> 'delivered'
-      and not exists (select from queue q where q.delivery_id = d.id)
+      and (select q.delivery_id from queue q where q.delivery_id = d.id) is null
     order by d.accepted_at, d.id
     on conflict do nothing`,
     [ids],

@@ -83,7 +83,7 @@ export async function giveBackLost(tx: Transaction, executionIds: Id<'execution'
   if (executionIds.length === 0) return;
   await tx.query(
     `with lost as (
-      select e.operation_id, e.endpoint_id, count(*)::int as count from executions e
+      select e.operation_id, e.endpoint_id, count(*)::int as count from execution_records e
       where e.id = any($1::uuid[]) and e.operation_id is not null group by 1, 2
     ), locked as (
       select c.operation_id, c.endpoint_id, l.count from canaries c

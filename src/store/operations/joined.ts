@@ -27,7 +27,7 @@ export async function firstJoined(db: Queryable, operationId: Id<'operation'>): 
        cross join lateral (select y.id, y.state from executions y where y.id = x.joined_execution_id limit 1) e
        where x.operation_id = $1 and x.reason = 'coalesced'
        union all
-       select run_in_place_of(e.id) from executions e where e.operation_id = $1 and e.state = 'superseded'
+       select run_in_place_of(e.id) from execution_records e where e.operation_id = $1 and e.outcome = 'superseded'
      ) s
      cross join lateral (select e.* from executions e where e.id = s.id limit 1) j
      cross join lateral (select x.floor_until from endpoint_pacing x where x.endpoint_id = j.endpoint_id limit 1) p

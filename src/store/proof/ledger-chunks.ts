@@ -23,17 +23,18 @@ interface ChunkRow {
   packed: Buffer;
 }
 
-/** Stores a chunk; one that is there already stays as it is. */
+/** Stores a chunk; one that is there already stays as it is, and the answer is false. */
 export async function insertChunk(
   db: Queryable,
   operationId: Id<'operation'>,
   chunk: LedgerChunk,
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const { rowCount } = await db.query(
     `insert into ledger_chunks (operation_id, number, lines, last_position, states, hash, packed)
      values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
     [operationId, chunk.number, chunk.lines, chunk.lastPosition, chunk.states, chunk.hash, chunk.packed],
   );
+  return rowCount === 1;
 }
 
 /** Where the hashing of a ledger stands: the last of its chunks that is stored. */

@@ -55,7 +55,8 @@ export function seenSql({ own = [], whole = false, arrived = false }: PageColumn
       left join lateral (select q.* from queue q where q.delivery_id = d.id limit 1) own on true
       left join lateral (select n.state from endpoints n where n.id = d.endpoint_id limit 1) endpoint on true
       -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
-      left join operations holder on holder.id = own.operation_id and holder.report is null`;
+      left join lateral (select o.id, o.control, o.state from operations o
+        where o.id = own.operation_id and o.report is null limit 1) holder on true`;
 }
 
 /** SQL: the record `e` is of a run that was cancelled before an attempt, and gave its parent's slot back. */

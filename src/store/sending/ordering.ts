@@ -41,7 +41,7 @@ export async function putOffBlocked(
 export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;
   const { rowCount } = await db.query(
-    `with next as (
+    `with next as materialized (
       select f.id from unnest($1::uuid[]) as u(id)
       join deliveries d on d.id = u.id and d.order_key is not null
       cross join lateral (

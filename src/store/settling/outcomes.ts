@@ -44,12 +44,12 @@ const MOVED = `e.execution_id as id, e.delivery_id, e.endpoint_id, e.tenant_id, 
         d.had_arrived, d.outcome, d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms,
         d.excerpt, d.ended_at - d.duration_ms * interval '1 millisecond' as started_at`;
 
-/** SQL: the states in which an execution ends with its attempt. */
-const ENDS = `('delivered', 'failed', 'cancelled')`;
-
 /** The names of these. */
 const MOVED_COLUMNS = `id, delivery_id, endpoint_id, tenant_id, operation_id, attempts, next, had_arrived, outcome,
         fault_code, http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, started_at`;
+
+/** SQL: the states in which an execution ends with its attempt. */
+const ENDS = `('delivered', 'failed', 'cancelled')`;
 
 /**
  * Records outcomes in one statement: attempts appended, and counted for the figures, executions moved on, deliveries

@@ -56,17 +56,20 @@ export async function lockExpiredClaims(
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
   const { rows } = await db.query<LostRow>(
-    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
-       (select count(*)::int from attempts a where a.execution_id = e.id and a.number > coalesce((
-         select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from '${LOST_FAULT}'), 0))
+    `select r.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
+       (select count(*)::int from attempts a where a.execution_id = r.id and a.number > coalesce((
+         select max(k.number) from attempts k where k.execution_id = r.id and k.fault_code is distinct from '${LOST_FAULT}'), 0))
          as lost_in_a_row,
        coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
-     from executions e
+     from execution_records r
+     cross join lateral (select x.* from queue x
+       where x.delivery_id = r.delivery_id and x.execution_id = r.id and x.state = 'sending'
+         and x.lease_token = any($2::uuid[]) limit 1) e
      join endpoints n on n.id = e.endpoint_id
      -- The policy is the current one, as for a sender that lives; only address and headers are of the version.
      join endpoint_versions v on ${isCurrent('v', 'n')}
-     where e.id = any($1::uuid[]) and e.state = 'sending' and e.lease_token = any($2::uuid[])`,
+     where r.id = any($1::uuid[])`,
     [claims.rows.flatMap((claim) => claim.execution_ids), claims.rows.map((claim) => claim.token)],
   );
   return {

@@ -139,7 +139,8 @@ export class Recoveries {
     if (status < 300) return id;
     // All its items may have been taken over by another one meanwhile: then it waits for nobody.
     const { closedAt } = await this.#client.get('GET', `${PATH}/${id}`, { key });
-    if (closedAt === null) throw new Error(`${PATH}/${id}/approve answered ${status}: ${text}`);
+    if (status !== 409 || closedAt === null)
+      throw new Error(`${PATH}/${id}/approve answered ${status}: ${text}`);
     return id;
   }
 

@@ -15,6 +15,7 @@ import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { endClaims, recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import { plansOf } from '../../support/store/plans.ts';
 import {
   createTestStore,
@@ -56,13 +57,10 @@ beforeEach(async () => {
   await store.attempt(200, { endpointIds, count: 200 });
   await store.rows(`vacuum (analyze, truncate off) ${EMPTY.join(', ')}`);
   expect(
-    await store.rows(
-      `select relname, reltuples::int as rows, relpages > 0 as pages from pg_class
-       where relname = any($1) and relkind = 'r' order by array_position($1, relname::text)`,
-      [EMPTY],
-    ),
-  ).toEqual(EMPTY.map((relname) => ({ relname, rows: 0, pages: true })));
-  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: ITEMS, faultCode: 'http_5xx' });
+    await store.rows(`select relpages > 0 as pages from pg_class where relname = any($1)`, [EMPTY]),
+  ).toEqual(EMPTY.map(() => ({ pages: true })));
+  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: ITEMS, unanalyzed: true });
+  await store.rows('analyze events, deliveries, payloads, attempts, execution_records');
 });
 
 afterEach(async () => {
@@ -70,8 +68,13 @@ afterEach(async () => {
   await store.close();
 });
 
-/** Rows of these tables that an act reads, by whatever way, for each item. */
+/** Rows of these tables that an act reads, by whatever way, for each item, while they are taken for empty. */
 async function readsOf(act: () => Promise<unknown>): Promise<number> {
+  expect(
+    await store.rows('select relname, reltuples from pg_class where relname = any($1) and reltuples <> 0', [
+      EMPTY,
+    ]),
+  ).toEqual([]);
   const before = await reads();
   await act();
   return ((await reads()) - before) / ITEMS;
@@ -201,6 +204,18 @@ describe('tables that a vacuum has found empty are looked up, and not read as a 
     };
     expect(await readsOf(acknowledgeAll)).toBeLessThan(AT_MOST);
     expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: 0 }]);
+  });
+
+  test('by the end of an operation beside another one that is queued', async () => {
+    const [first] = endpointIds;
+    const { operationId } = await store.retry(tenant, { filter: { endpointIds: first ? [first] : [] } });
+    await freeze(operationId);
+    await store.attempt(200, { workedBy: operationId, count: ITEMS });
+    await freeze(await retryAll());
+    const end = async () => {
+      expect((await closeOperation(single, operationId, { linesOfChunk: 64 })).closed).toBe(true);
+    };
+    expect(await readsOf(end)).toBeLessThan(AT_MOST);
   });
 
   test('by a plan, and by what it makes', async () => {

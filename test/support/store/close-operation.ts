@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ClosureReport } from '../../../src/domain/operations/operation.ts';
+import { present } from '../../../src/domain/present.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { ClosingContext } from '../../../src/operations/close-operation.ts';
 import { endHashed, freezeAndMaybeEnd } from '../../../src/proof/end-operation.ts';
@@ -58,6 +59,6 @@ export async function hashAndEnd(
   operationId: Id<'operation'>,
   { linesOfChunk, signer = newSigner() }: Closing = {},
 ): Promise<boolean> {
-  for await (const more of hashLines(pool, operationId, linesOfChunk)) if (!more) break;
+  for await (const _chunk of hashLines(pool, operationId, present({ linesOfChunk })));
   return withTransaction(pool, (tx) => endHashed(tx, signer, operationId));
 }
