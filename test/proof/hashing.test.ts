@@ -7,7 +7,7 @@ import { bringToEnd } from '../../src/operations/close-operation.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
-import { hashNextLines } from '../../src/proof/hash-ledger.ts';
+import { hashLines, hashNextLines } from '../../src/proof/hash-ledger.ts';
 import { sha256 } from '../../src/proof/sha256.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
@@ -111,6 +111,21 @@ describe('a line is hashed as it was when the counts were frozen', () => {
         operationId,
       ]),
     ).toHaveLength(4);
+  });
+
+  test('whoever does it: behind one that broke off, and two at once', async () => {
+    const operationId = await sent(9);
+    await freeze(store.pool, operationId, SMALL);
+    const lines = await linesNow(operationId);
+    // It has read the next ones by then.
+    for await (const _chunk of hashLines(store.pool, operationId, SMALL)) break;
+    const hash = async () => {
+      for await (const _chunk of hashLines(store.pool, operationId, SMALL));
+    };
+    await Promise.all([hash(), hash()]);
+    expect(await hashAndEnd(store.pool, operationId, SMALL)).toBe(true);
+    expect(await storedLines(store.pool, operationId)).toEqual(lines);
+    expect(await sealFor(operationId)).toEqual(sealOf(sha256, lines));
   });
 
   test('also where the execution that took it over is cancelled unsent meanwhile, and another comes in its place', async () => {
