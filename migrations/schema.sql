@@ -2906,7 +2906,7 @@ create view executions as
     COALESCE(q.put_off_ms, r.put_off_ms) AS put_off_ms,
     r.generation
    FROM execution_records r
-     LEFT JOIN q ON (q.delivery_id = ANY (ARRAY[r.delivery_id])) AND q.execution_id = r.id;
+     LEFT JOIN q ON q.delivery_id = r.delivery_id AND q.execution_id = r.id;
 
 -- Triggers
 

@@ -2,6 +2,7 @@ import { COUNTED_PARTS, type OperationCounts } from '../../domain/operations/ope
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { itemsOf } from './items-of.ts';
 
 /**
  * The change of each part of an operation's counts since it closed: by acknowledgements, status requests,
@@ -14,8 +15,8 @@ export async function addendumTo(
   closed: OperationCounts,
 ): Promise<Partial<Record<string, number>>> {
   const { rows } = await db.query<{ state: ExecutionState; items: number }>(
-    `select state, count(*)::int as items from executions where operation_id = $1
-       and exists (select from operations o where o.id = $1 and o.tenant_id = $2) group by state`,
+    `select state, count(*)::int as items from ${itemsOf('$1')} e
+     where exists (select from operations o where o.id = $1 and o.tenant_id = $2) group by state`,
     [operationId, tenantId],
   );
   const now = new Map<string, number>(rows.map((row) => [row.state, row.items]));

@@ -17,12 +17,15 @@ export async function cancelUnsent(
 ): Promise<number> {
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with recursive unsent as materialized (
-      -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the queue.
-      select q.delivery_id from execution_records r cross join lateral (
+      -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the queue. In order before
+      -- that: they may be put in order behind the look-ups of all there are.
+      select q.delivery_id from (
+        select e.id, e.delivery_id from execution_records e where e.operation_id = $1 and e.outcome is null order by e.id
+      ) r cross join lateral (
         select x.delivery_id from queue x
         where x.delivery_id = r.delivery_id and x.execution_id = r.id and x.state in ('queued', 'scheduled')
         limit 1 for update skip locked) q
-      where r.operation_id = $1 and r.outcome is null order by r.id limit $2
+      limit $2
     ), gone as (
       delete from queue q using unsent u where ${lookedUp('q.delivery_id', 'u.delivery_id')}
       returning q.*

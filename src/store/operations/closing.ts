@@ -12,6 +12,7 @@ import { onlyRow } from '../db/only-row.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { type Draft, keepDraft } from '../proof/closure-reports.ts';
 import { ledgerDetails } from '../proof/ledger-details.ts';
+import { itemsOf } from './items-of.ts';
 import { operationBreakdown } from './operation-breakdown.ts';
 import { writeFrozen } from './operation-states.ts';
 
@@ -99,10 +100,10 @@ export async function keepForHashing(
     `insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at,
        superseded_by)
      select e.operation_id, e.id, e.state, e.reason, e.attempts, e.due_at, e.may_have_arrived, e.finished_at, c.id
-     from executions e left join lateral (
+     from ${itemsOf('$1')} e left join lateral (
        select x.id, x.open, x.attempts from executions x
        where x.delivery_id = e.delivery_id and x.parent_id = e.id and x.keeps_slot limit 1) c on true
-     where e.operation_id = $1 and e.state = 'superseded' and (c.id is null or (c.open and c.attempts = 0))`,
+     where e.state = 'superseded' and (c.id is null or (c.open and c.attempts = 0))`,
     [operationId],
   );
 }
@@ -118,8 +119,8 @@ async function readLedger(db: Queryable, operationId: Id<'operation'>): Promise<
     await db.query<LedgerRow>(
       `select
       (select jsonb_object_agg(state, n) from (
-        select state, count(*)::int as n from executions where operation_id = $1 group by 1) s) as states,
-      (select count(*)::int from executions where operation_id = $1 and state = 'failed' and may_have_arrived) as may_have_arrived,
+        select state, count(*)::int as n from ${itemsOf('$1')} e group by 1) s) as states,
+      (select count(*)::int from ${itemsOf('$1')} e where state = 'failed' and may_have_arrived) as may_have_arrived,
       (select jsonb_object_agg(reason, n) from (
         select reason, count(*)::int as n from exclusions where operation_id = $1 group by 1) r) as exclusions`,
       [operationId],
@@ -140,7 +141,7 @@ async function remainderOf(
     // Look-ups for each line that needs one: as joins the planner may read the whole of the other table.
     `select reason, sum(items)::int as items from (
        select case e.state when 'ignored' then e.reason else e.state end as reason, count(*) as items
-       from executions e where e.operation_id = $1 and e.state <> 'delivered'
+       from ${itemsOf('$1')} e where e.state <> 'delivered'
          and ($2 or e.state <> 'superseded'
            or (select d.state from deliveries d where d.id = e.delivery_id) <> 'delivered')
        group by 1

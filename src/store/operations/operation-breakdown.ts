@@ -3,6 +3,7 @@ import { present } from '../../domain/present.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { itemsOf } from './items-of.ts';
 
 /** The most rows that are told apart; the rest is in the ledger. */
 const MOST = 100;
@@ -33,7 +34,7 @@ export async function operationBreakdown(
        select endpoint_id, count(*)::int as items, count(*) filter (where state = 'delivered')::int as delivered,
          count(*) filter (where state = 'failed')::int as failed, count(*) filter (where state = 'unknown')::int as unknown,
          count(*) filter (where state not in ('delivered', 'failed', 'unknown'))::int as others
-       from executions where operation_id = $1 group by endpoint_id
+       from ${itemsOf('$1')} e group by endpoint_id
      ) g join endpoints n on n.id = g.endpoint_id
      order by g.items desc, g.endpoint_id limit $2`,
     [operationId, MOST],
@@ -41,10 +42,10 @@ export async function operationBreakdown(
   const causes = await db.query<CauseRow>(
     // A look-up an item, and not a join, for which the planner may read all attempts there are.
     `select e.state, e.reason, a.fault_code, a.http_status, count(*)::int as items
-     from executions e left join lateral (
+     from ${itemsOf('$1')} e left join lateral (
        select x.fault_code, x.http_status from attempts x
        where x.execution_id = e.id and x.number = e.attempts and x.outcome <> 'delivered' limit 1) a on true
-     where e.operation_id = $1 and e.state not in ('delivered', 'sending', 'superseded')
+     where e.state not in ('delivered', 'sending', 'superseded')
        and (e.reason is not null or e.attempts > 0)
      group by 1, 2, 3, 4 order by items desc, 1, 2, 3, 4 limit $2`,
     [operationId, MOST],

@@ -5,6 +5,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { isJudged } from './canaries.ts';
+import { itemsOf } from './items-of.ts';
 
 /** How a canary stands, or ended. */
 export interface CanaryStanding {
@@ -66,9 +67,9 @@ export async function operationEndpoints(
 ): Promise<OperationEndpoints> {
   const { rows } = await db.query<EndpointRow>(
     `with item as materialized (
-      select e.id, e.endpoint_id, e.attempts, coalesce(f.state, e.state) as state from executions e
+      select e.id, e.endpoint_id, e.attempts, coalesce(f.state, e.state) as state from ${itemsOf('$1')} e
       left join frozen_items f on f.operation_id = $1 and f.execution_id = e.id
-      where e.operation_id = $1 limit $2::int + 1
+      limit $2::int + 1
     ), exclusion as materialized (
       select (select d.endpoint_id from deliveries d where d.id = x.delivery_id limit 1) as endpoint_id
       from exclusions x where x.operation_id = $1 limit $2::int + 1

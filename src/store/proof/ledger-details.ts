@@ -4,6 +4,7 @@ import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { itemsOf } from '../operations/items-of.ts';
 
 /** Endpoints that a report tells apart; the rest is in the ledger. */
 const MOST_ENDPOINTS = 1_000;
@@ -43,11 +44,11 @@ export async function ledgerDetails(
   const row = onlyRow(
     await db.query<TalliesRow>(
       `with states as materialized (
-        select endpoint_id, state, count(*)::int as n from executions where operation_id = $1 group by 1, 2
+        select endpoint_id, state, count(*)::int as n from ${itemsOf('$1')} e group by 1, 2
       ), tried as materialized (
         select e.endpoint_id, a.endpoint_version as version, case when a.outcome <> 'delivered' then a.fault_code end as fault,
           count(*)::int as n, min(a.started_at) as first_at, max(a.started_at) as last_at
-        from executions e join attempts a on a.execution_id = e.id where e.operation_id = $1 group by 1, 2, 3
+        from execution_records e join attempts a on a.execution_id = e.id where e.operation_id = $1 group by 1, 2, 3
       ), largest as materialized (
         select endpoint_id as id, sum(n) as items, jsonb_object_agg(state, n) as counts from states
         group by 1 order by items desc, 1 limit ${MOST_ENDPOINTS}

@@ -60,7 +60,6 @@ beforeEach(async () => {
     await store.rows(`select relpages > 0 as pages from pg_class where relname = any($1)`, [EMPTY]),
   ).toEqual(EMPTY.map(() => ({ pages: true })));
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: ITEMS, unanalyzed: true });
-  await store.rows('analyze events, deliveries, payloads, attempts, execution_records');
 });
 
 afterEach(async () => {
