@@ -1,7 +1,6 @@
 import type { OperationItem } from '../domain/operations/operation-item.ts';
 import { positionOf } from '../domain/proof/ledger-line.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { Pool } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertChunk, lastChunk } from '../store/proof/ledger-chunks.ts';
@@ -16,40 +15,38 @@ export async function hashNextLines(
   operationId: Id<'operation'>,
   linesOfChunk = LINES_OF_CHUNK,
 ): Promise<boolean> {
-  const place = await placeOf(db, operationId, linesOfChunk);
-  if (!place) return false;
-  const items = await linesBehind(db, operationId, place.after, linesOfChunk);
-  if (items.length === 0) return false;
-  await insertChunk(db, operationId, await chunkOf(place.number, items));
-  return items.length === linesOfChunk;
+  const chunks = hashLines(db, operationId, { linesOfChunk, ahead: () => false });
+  const { value: more } = await chunks.next();
+  await chunks.return();
+  return more === true;
 }
 
 /**
  * Does the same with all lines that are left, and reads the next ones while it hashes where `ahead` allows it: Postgres and
- * this process work at the same time then. Yields after each chunk; whoever has enough of it breaks off.
+ * this process work at the same time then. Yields after each chunk whether it was full; whoever has enough of it breaks off.
  */
 export async function* hashLines(
-  pool: Pool,
+  db: Queryable,
   operationId: Id<'operation'>,
   { linesOfChunk = LINES_OF_CHUNK, ahead = () => true }: { linesOfChunk?: number; ahead?(): boolean } = {},
-): AsyncGenerator<void, void> {
-  let place = await placeOf(pool, operationId, linesOfChunk);
+): AsyncGenerator<boolean, void> {
+  let place = await placeOf(db, operationId, linesOfChunk);
   let reading: Promise<OperationItem[]> | undefined;
   while (place) {
-    const items = await (reading ?? linesBehind(pool, operationId, place.after, linesOfChunk));
+    const items = await (reading ?? linesBehind(db, operationId, place.after, linesOfChunk));
     const last = items.at(-1);
     if (!last) return;
     const next = { number: place.number + 1, after: positionOf(last) };
     const more = items.length === linesOfChunk;
-    reading = more && ahead() ? linesBehind(pool, operationId, next.after, linesOfChunk) : undefined;
+    reading = more && ahead() ? linesBehind(db, operationId, next.after, linesOfChunk) : undefined;
     // Whoever breaks off, or fails, asks no more for what comes of it.
     reading?.catch(() => {});
-    const stored = await insertChunk(pool, operationId, await chunkOf(place.number, items));
-    yield;
+    const stored = await insertChunk(db, operationId, await chunkOf(place.number, items));
+    yield more;
     if (!more) return;
     // Somebody else hashes it as well: this goes on behind what is there by now.
     if (!stored) reading = undefined;
-    place = stored ? next : await placeOf(pool, operationId, linesOfChunk);
+    place = stored ? next : await placeOf(db, operationId, linesOfChunk);
   }
 }
 

@@ -12,3 +12,8 @@ export function lookedUp(key: string, by: string, condition = `${by} is not null
   return `${key} = any(array[${by}])
         and case when ${condition} then 1 end = 1 and case when ${condition} then 2 end = 2`;
 }
+
+/** SQL: whether a delivery is in the queue, looked up alone: for a join, or an `exists`, all of the queue may be read. */
+export function isQueued(deliveryId: string): string {
+  return `((select q.delivery_id from queue q where q.delivery_id = ${deliveryId}) is not null)`;
+}

@@ -1,6 +1,7 @@
 import type { Held, IdHistory, Standing } from '../../domain/events/repeated-event.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { isQueued } from '../db/looked-up.ts';
 import { BeginAgain } from '../db/pool.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { tipOf } from '../selection/fate.ts';
@@ -138,7 +139,7 @@ export async function replaceDeliveries(
     select d.tenant_id, d.id, d.endpoint_id, tip.id, tip.next, 'ignored', 'resent', now(), now(), now(), 0, 0, false
     from deliveries d cross join lateral (${tipOf('d.id')}) tip
     where d.id = any($1::uuid[]) and d.state <> 'delivered'
-      and (select q.delivery_id from queue q where q.delivery_id = d.id) is null
+      and not ${isQueued('d.id')}
     order by d.accepted_at, d.id
     on conflict do nothing`,
     [ids],

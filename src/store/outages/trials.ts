@@ -1,6 +1,7 @@
 import { windowFilter } from '../../domain/outages/outage-window.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { isQueued } from '../db/looked-up.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Transaction } from '../db/queryable.ts';
 import { tipOf } from '../selection/fate.ts';
@@ -42,7 +43,7 @@ async function queueOne(
       select d.id, d.tenant_id, d.endpoint_id from ${from} join deliveries l on l.id = d.id
       where ${where.join('\n        and ')} and l.state = ${p.add(state)} and l.resent_by is null
         and exists (select from payloads y where y.event_id = d.event_id)
-        and (select q.delivery_id from queue q where q.delivery_id = d.id) is null
+        and not ${isQueued('d.id')}
         and blocked_by(d.id) is null
       order by d.accepted_at, d.id limit 1 for no key update of l skip locked
     ), run as (

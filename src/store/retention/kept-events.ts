@@ -1,3 +1,4 @@
+import { isQueued } from '../db/looked-up.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
@@ -51,7 +52,7 @@ function anyDelivery(condition: string): string {
 }
 
 const CONDITIONS: [KeptFor, string][] = [
-  ['open', anyDelivery('(select q.delivery_id from queue q where q.delivery_id = d.id) is not null')],
+  ['open', anyDelivery(isQueued('d.id'))],
   [
     'operation',
     anyDelivery(`(exists (select from execution_records e join operations o on o.id = e.operation_id

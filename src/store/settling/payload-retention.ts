@@ -1,10 +1,8 @@
 import { PIN_DAYS } from '../../domain/operations/plan.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { isQueued } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
-
-/** SQL: whether a delivery `d` is in the queue; not a join, which would read all of it. */
-const OPEN = '(select q.delivery_id from queue q where q.delivery_id = d.id) is not null';
 
 /** The tenants whose payloads are kept for a limited time. */
 export async function tenantsWithRetention(db: Queryable): Promise<Id<'tenant'>[]> {
@@ -84,8 +82,8 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
       join tenants t on t.id = p.tenant_id where p.tenant_id = $1 and p.pin_from is not null
     ), candidate as materialized (
       -- Twice, for the deliveries of an event are in two indexes: first ones, and those that repeat another.
-      select u.id, exists (select from deliveries d where d.event_id = u.id and d.replay_of is null and ${OPEN})
-        or exists (select from deliveries d where d.event_id = u.id and d.replay_of is not null and ${OPEN})
+      select u.id, exists (select from deliveries d where d.event_id = u.id and d.replay_of is null and ${isQueued('d.id')})
+        or exists (select from deliveries d where d.event_id = u.id and d.replay_of is not null and ${isQueued('d.id')})
         or exists (select from events v cross join pinning p join deliveries d on d.event_id = v.id and d.replay_of is null
           where v.id = u.id and v.accepted_at > p.keeps_from and d.accepted_at between p.pin_from and p.pin_to)
         or exists (select from events v cross join pinning p join deliveries d on d.event_id = v.id and d.replay_of is not null
