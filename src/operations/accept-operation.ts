@@ -188,7 +188,7 @@ export async function acceptWithin<Refusal>(
   const explicit = isExplicit(request.selection) && request.plan === undefined;
   const plan = request.plan ?? ((await mayBeHeld(tx, request)) ? 'policy' : undefined);
   const judged = plan === 'policy';
-  await insertOperation(tx, {
+  const inserted = await insertOperation(tx, {
     ...request,
     id,
     tenantId: request.tenant.id,
@@ -212,7 +212,6 @@ export async function acceptWithin<Refusal>(
     });
   if ('outage' in request.selection && request.selection.outage)
     await linkOperation(tx, request.selection.outage, id);
-  const inserted = await mustLoad(tx, id);
   const overLimits = explicit && judged ? await freezeJudged(tx, id) : [];
   if (explicit && !judged) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
