@@ -40,7 +40,9 @@ export interface SeedResult {
   evidence: Evidence;
 }
 
-const ENDS_WITHIN_MS = 45_000;
+/** It has come to nothing where nothing reaches a receiver for so long, or where that never stops. */
+const STANDS_STILL_MS = 45_000;
+const ENDS_WITHIN_MS = 10 * STANDS_STILL_MS;
 const LOOK_MS = 200;
 /** A request that a receiver leaves without an answer is given up after this time. */
 const TIMEOUT_MS = 1_000;
@@ -247,8 +249,13 @@ class SeedRun {
   /** Waits until nothing is left to be done, and the listener has been told of everything. */
   async #rest(recoveries: Recoveries): Promise<void> {
     const { pool } = this.#database;
-    const deadline = performance.now() + patient(ENDS_WITHIN_MS);
+    const last = performance.now() + patient(ENDS_WITHIN_MS);
+    let deadline = 0;
+    let came = -1;
     for (;;) {
+      const { length } = this.#receiver.receiver.requests;
+      if (length > came) deadline = Math.min(last, performance.now() + patient(STANDS_STILL_MS));
+      came = length;
       await Promise.all(this.#under.splice(0));
       const askedAt = performance.now();
       const isQuiet = (await isAtRest(pool).catch(() => false)) && this.#under.length === 0;
