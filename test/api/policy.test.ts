@@ -272,6 +272,11 @@ describe('an operation that a policy holds', () => {
       status: 200,
       body: { waitingFor: [{ what: 'approval', missing: 1 }, { what: 'reason' }] },
     });
+    for (const reason of [' ', '\u200b', '\u3000'])
+      expect(await it.say(started.id, 'explain', it.key, { reason })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '#/reason', code: 'wrong_format' }] },
+      });
     expect(await it.say(started.id, 'explain', it.key, { reason: 'it was down' })).toMatchObject({
       status: 200,
       body: { reason: 'it was down', approval: { missing: [] } },

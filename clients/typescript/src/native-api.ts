@@ -6230,7 +6230,7 @@ export interface components {
              */
             failuresOf?: string;
             /**
-             * @description All deliveries that this operation selected and did not deliver, for whatever reason they are left.
+             * @description All deliveries that this operation selected and did not deliver, for whatever reason they are left; not what it still has to send: cancel it first.
              * @example op_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             remainderOf?: string;

@@ -168,7 +168,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'Needs approval',
     advice:
-      'The operation was approved as it was planned, and this would make it sharper. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
+      'This would make the operation sharper than it was approved, or than a quota lets through without approval. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
   },
   drift_too_large: {
     status: 409,

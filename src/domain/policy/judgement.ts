@@ -2,6 +2,7 @@ import type { OperationKind } from '../operations/operation-state.ts';
 import type { RiskCounts } from '../operations/plan-risks.ts';
 import type { ApproveWhen, PolicyInForce, Quota } from './policy.ts';
 import { matchesTicket } from './ticket-pattern.ts';
+import { saysSomething } from './words.ts';
 
 /** The facts of a planned operation that a policy judges. */
 export interface JudgedFacts {
@@ -59,7 +60,10 @@ export function missingWords(
 ): Missing[] {
   if (!isAbove(items, reasonAbove)) return [];
   const hasTicket = ticketPatterns.every((pattern) => ticket && matchesTicket(pattern, ticket));
-  return [...(reason ? [] : (['reason'] as const)), ...(hasTicket ? [] : (['ticket'] as const))];
+  return [
+    ...(saysSomething(reason) ? [] : (['reason'] as const)),
+    ...(hasTicket ? [] : (['ticket'] as const)),
+  ];
 }
 
 const RISKS: Readonly<Record<ApproveWhen, (facts: JudgedFacts) => boolean>> = {

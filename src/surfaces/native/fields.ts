@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { saysSomething } from '../../domain/policy/words.ts';
 import { ID_PREFIXES, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
 import { readInstant } from '../../domain/time/instant.ts';
 
@@ -41,6 +42,20 @@ export function idParams<Kind extends IdKind>(kind: Kind, description: string) {
 
 /** A short text that is kept: no control characters, no unpaired surrogates. */
 export function textField(maxLength: number, description: string, example: string) {
+  return keptText(maxLength).meta({ description, example });
+}
+
+/** The words of somebody on what he does: a short text in which there is something to read. */
+export function wordsField(maxLength: number, description: string, example: string) {
+  return keptText(maxLength)
+    .refine(saysSomething, {
+      message: 'Expected words that can be read, and not blanks alone.',
+      params: { code: 'wrong_format' },
+    })
+    .meta({ description, example });
+}
+
+function keptText(maxLength: number) {
   return z
     .string()
     .min(1)
@@ -48,8 +63,7 @@ export function textField(maxLength: number, description: string, example: strin
     .refine((text) => !UNSTORABLE.test(text), {
       message: 'Expected text without control characters.',
       params: { code: 'wrong_format' },
-    })
-    .meta({ description, example });
+    });
 }
 
 /** An instant that is read: RFC 3339 with any offset; comes out in UTC. */

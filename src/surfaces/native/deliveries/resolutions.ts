@@ -14,7 +14,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { resolveDeliveries } from '../../../operations/resolve-deliveries.ts';
 import { resolveDelivery } from '../../../operations/resolve-delivery.ts';
 import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
-import { idParams, shownId, textField } from '../fields.ts';
+import { idParams, shownId, wordsField } from '../fields.ts';
 import { unknownNames } from '../names.ts';
 import {
   pointersInFilter,
@@ -36,7 +36,7 @@ const outcome = z.enum(RESOLUTION_OUTCOMES).meta({
 const confirm = z
   .literal(true)
   .meta({ description: 'You have looked: nothing will check this.', example: true });
-const reason = textField(
+const reason = wordsField(
   1_000,
   'The reason, which the record keeps.',
   'found in the journal of the receiver',

@@ -6,7 +6,7 @@ import { OUTAGE_STATES } from '../../../domain/outages/outage-state.ts';
 import { dismissOutage } from '../../../operations/outages/dismiss-outage.ts';
 import { operationsOfOutage } from '../../../store/outages/outage-operations.ts';
 import { countWindow, findOutage, listOutages, type Outage } from '../../../store/outages/outages.ts';
-import { idParams, textField } from '../fields.ts';
+import { idParams, wordsField } from '../fields.ts';
 import { nameField, withNamedEndpoints } from '../names.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { OutageSummary, OutageView, outageSummary, outageView } from './outage-view.ts';
@@ -76,7 +76,7 @@ export function outageRoutes(deps: ApiDeps): Route[] {
         params,
         body: z
           .strictObject({
-            reason: textField(
+            reason: wordsField(
               1_000,
               'The reason, which the record keeps.',
               'the customer has it from elsewhere',

@@ -13,7 +13,7 @@ import {
   type VerdictResult,
 } from '../../../operations/policy/approve-operation.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
-import { idParams, textField } from '../fields.ts';
+import { idParams, wordsField } from '../fields.ts';
 import { OperationView, operationView } from '../retries/operation-view.ts';
 import type { ProgressRate } from '../retries/progress-rate.ts';
 import { refusedControl } from '../retries/retry-control.ts';
@@ -23,7 +23,7 @@ const PATH = '/api/v1/retries/{id}';
 
 const Judged = OperationView.extend({ approval: HoldView }).meta({ id: 'JudgedOperation' });
 
-const comment = (description: string) => textField(1_000, description, 'checked with support');
+const comment = (description: string) => wordsField(1_000, description, 'checked with support');
 
 const Approve = z
   .strictObject({
@@ -42,13 +42,13 @@ const Approve = z
 const Reject = z.strictObject({ comment: comment('Why not.') }).meta({ id: 'Reject' });
 
 const Emergency = z
-  .strictObject({ reason: textField(1_000, 'Why it cannot wait.', 'customers are without service') })
+  .strictObject({ reason: wordsField(1_000, 'Why it cannot wait.', 'customers are without service') })
   .meta({ id: 'Emergency' });
 
 const Explain = z
   .strictObject({
-    reason: textField(1_000, 'The reason, where it is missing.', 'endpoint was down').optional(),
-    ticket: textField(255, 'The ticket, where it is missing.', 'OPS-42').optional(),
+    reason: wordsField(1_000, 'The reason, where it is missing.', 'endpoint was down').optional(),
+    ticket: wordsField(255, 'The ticket, where it is missing.', 'OPS-42').optional(),
   })
   .refine(({ reason, ticket }) => reason !== undefined || ticket !== undefined, {
     path: ['reason'],

@@ -7,7 +7,7 @@ import { type Id, type IdKind, readId } from '../../../domain/tenancy/typed-id.t
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
-import { durationField, idField, textField, timeField } from '../fields.ts';
+import { durationField, idField, timeField, wordsField } from '../fields.ts';
 import {
   idsOfNames,
   nameField,
@@ -47,7 +47,7 @@ const Select = z
     failuresOf: idField('operation', 'The failed deliveries of this operation.').optional(),
     remainderOf: idField(
       'operation',
-      'All deliveries that this operation selected and did not deliver, for whatever reason they are left.',
+      'All deliveries that this operation selected and did not deliver, for whatever reason they are left; not what it still has to send: cancel it first.',
     ).optional(),
     outage: idField(
       'outage',
@@ -196,12 +196,12 @@ export const RetryRequest = z
       example: false,
     }),
     options: Options.default({}),
-    reason: textField(
+    reason: wordsField(
       1_000,
       'The reason, which the record keeps.',
       'endpoint was down from 02:00 to 05:00',
     ).optional(),
-    ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
+    ticket: wordsField(255, 'Where this is tracked.', 'OPS-42').optional(),
     emergency: z.boolean().optional().meta({
       description:
         'It does not wait for approval, whatever the policy says: needs the scope `approve:emergency` and a `reason`, and stays on the report.',
