@@ -23,7 +23,7 @@ beforeEach(async () => {
 async function cancel(operationId: Id<'operation'>, limit = 100): Promise<number> {
   const result = await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   expect(result).toMatchObject({ ok: true });
-  return withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit));
+  return (await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit))).length;
 }
 
 function executions(deliveryId: Id<'delivery'> | undefined) {
@@ -40,7 +40,8 @@ test('a cancel ends unsent items in batches, and leaves those on the wire', asyn
   const { operationId } = await store.retry(tenant, { deliveryIds: ids });
   const claim = await store.claim({ endpointIds: [endpointId], count: 2 });
   expect(await cancel(operationId, 2)).toBe(2);
-  const rest = () => withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 2));
+  const rest = async () =>
+    (await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 2))).length;
   expect([await rest(), await rest()]).toEqual([1, 0]);
   expect(
     await store.rows('select * from operation_counts where operation_id = $1', [operationId]),
