@@ -111,3 +111,14 @@ test('a change of the endpoint waits for who puts off by its order, and makes al
   }
   expect(await waiting(second)).toEqual(DUE);
 });
+
+test('an item that was put off and is sent is put off no more: a later wait of it is its own', async () => {
+  const { endpointId, first, last } = await three({}, { state: 'ignored' });
+  await store.attempt(200, { endpointIds: [endpointId] });
+  // Nobody has told of the end of the first: it is looked at again by its time.
+  await store.timePasses();
+  await store.attempt(500, { endpointIds: [endpointId] });
+  expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
+  expect(await dueNext(store.pool, [first])).toBe(false);
+  expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
+});
