@@ -5,6 +5,7 @@ import type { Transaction } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
 import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
 import { markTestsAt } from '../store/ingest/test-deliveries.ts';
+import { dueNext } from '../store/sending/ordering.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
 import type { MatchedEvent } from './matched-event.ts';
 
@@ -23,20 +24,34 @@ export interface AcceptedEvent {
 /**
  * Writes the events of some calls of one tenant in one transaction; returns the results of the events for each call.
  */
-export function writeCalls(
+export async function writeCalls(
   pool: Pool,
   tenantId: Id<'tenant'>,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
-  return withTransaction(pool, (db) => writeCallsIn(db, tenantId, calls));
+  const { accepted, replaced } = await withTransaction(pool, (db) => write(db, tenantId, calls));
+  // A repeat under another key has no place in the order of the first. The events are accepted, whatever becomes of this.
+  await dueNext(pool, replaced).catch(() => false);
+  return accepted;
 }
 
-/** The same within a transaction: the events are accepted once it commits. */
+/**
+ * The same within a transaction: the events are accepted once it commits. For events that Redrive makes, whose ids never
+ * come again: nothing is woken that waited behind what they replace.
+ */
 export async function writeCallsIn(
   db: Transaction,
   tenantId: Id<'tenant'>,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
+  return (await write(db, tenantId, calls)).accepted;
+}
+
+async function write(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  calls: MatchedEvent[][],
+): Promise<{ accepted: AcceptedEvent[][]; replaced: Id<'delivery'>[] }> {
   const incoming = calls.flat();
   const allotted = await allotNumbers(db, tenantId, { events: incoming.length, calls: calls.length });
   const repeats = await findRepeats(db, tenantId, incoming, allotted);
@@ -51,7 +66,7 @@ export async function writeCallsIn(
   }));
   await insertEvents(db, tenantId, allotted, events, events.flatMap(deliveriesOf));
   await markTests(db, events);
-  await noteResends(db, tenantId, events);
+  const replaced = await noteResends(db, tenantId, events);
   const accepted = events.map(({ id, repeat, endpoints }, index) => ({
     eventId: id,
     number: allotted.firstNumber + index,
@@ -60,7 +75,7 @@ export async function writeCallsIn(
     suppressed: repeat?.suppressed.size ?? 0,
     ...(repeat ? { duplicateOf: repeat.duplicateOf } : {}),
   }));
-  return calls.map((call) => accepted.splice(0, call.length));
+  return { accepted: calls.map((call) => accepted.splice(0, call.length)), replaced };
 }
 
 type RepeatedEvent = MatchedEvent & { id: Id<'event'>; repeat: FoundRepeat | undefined };
@@ -91,14 +106,19 @@ async function markTests(db: Transaction, events: RepeatedEvent[]): Promise<void
   await markTestsAt(db, ids, [...new Set(listening)]);
 }
 
-async function noteResends(db: Transaction, tenantId: Id<'tenant'>, events: RepeatedEvent[]): Promise<void> {
+/** Returns the deliveries that others stand for from now on. */
+async function noteResends(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  events: RepeatedEvent[],
+): Promise<Id<'delivery'>[]> {
   const resends = events.flatMap(({ id, repeat }) =>
     repeat?.keepsPayload ? [{ firstEventId: repeat.duplicateOf, eventId: id }] : [],
   );
-  if (resends.length === 0) return;
+  if (resends.length === 0) return [];
   await insertResends(db, resends);
   const replacements = events.flatMap(
     ({ id, repeat }) => repeat?.replaces.map((replaced) => ({ ...replaced, byEventId: id })) ?? [],
   );
-  if (replacements.length > 0) await replaceDeliveries(db, tenantId, replacements);
+  return replacements.length === 0 ? [] : replaceDeliveries(db, tenantId, replacements);
 }

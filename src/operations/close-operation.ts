@@ -6,10 +6,12 @@ import { hashLines } from '../proof/hash-ledger.ts';
 import type { ReportSigner } from '../proof/report-signer.ts';
 import { sealActsOf } from '../proof/seal-acts.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { cancelUnsent } from '../store/operations/cancelling.ts';
 import { operationFacts } from '../store/operations/operation-facts.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { dueNext } from '../store/sending/ordering.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { selectAgain } from './freeze-explicit.ts';
 import { logClosed } from './operation-log.ts';
@@ -53,9 +55,7 @@ async function closeAfresh(
 ): Promise<boolean> {
   const { pool } = context.sending;
   const { id } = operation;
-  if (operation.control === 'cancel')
-    while (!stop.aborted && (await withTransaction(pool, (tx) => cancelUnsent(tx, id, CANCEL_BATCH))) > 0)
-      crashPoint('cancelling');
+  if (operation.control === 'cancel') await cancelAll(pool, id, stop);
   else if ((await withTransaction(pool, (tx) => selectAgain(tx, operation, REOPEN_BATCH))) > 0) return false;
   const facts = await operationFacts(pool, id);
   if (!facts || nextStep(facts).do !== 'close') return false;
@@ -69,6 +69,16 @@ async function closeAfresh(
   }
   crashPoint('frozen');
   return hashAndSign(context, operation, stop);
+}
+
+/** Cancels all that is unsent; what it kept waiting for its order goes on. */
+async function cancelAll(pool: Pool, id: Id<'operation'>, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    const cancelled = await withTransaction(pool, (tx) => cancelUnsent(tx, id, CANCEL_BATCH));
+    if (cancelled.length === 0) return;
+    await dueNext(pool, cancelled);
+    crashPoint('cancelling');
+  }
 }
 
 /** Hashes what is left of the lines and signs the report; false where it was stopped before, or somebody else did it. */

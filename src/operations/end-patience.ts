@@ -2,6 +2,7 @@ import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { closedEndpointsOf, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
+import { dueNext } from '../store/sending/ordering.ts';
 import { ignoreAtClosedEndpoints } from '../store/settling/settlement.ts';
 
 const BATCH = 1_000;
@@ -14,8 +15,9 @@ const BATCH = 1_000;
 export async function endPatience(pool: Pool, operationId: Id<'operation'>): Promise<void> {
   const closed = await closedEndpointsOf(pool, operationId);
   if (closed.length === 0) return;
-  await withTransaction(pool, async (db) => {
+  const ignored = await withTransaction(pool, async (db) => {
     await holdEndpoints(db, closed);
-    await ignoreAtClosedEndpoints(db, operationId, closed, BATCH);
+    return ignoreAtClosedEndpoints(db, operationId, closed, BATCH);
   });
+  await dueNext(pool, ignored);
 }

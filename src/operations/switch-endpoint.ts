@@ -45,8 +45,7 @@ export async function enableEndpoint(
     return true;
   });
   if (!enabled) return false;
-  deps.pokeLiveLane();
-  await wakeOperations(deps, tenantId, id);
+  await wakeWorkAt(deps, tenantId, id);
   return true;
 }
 
@@ -71,8 +70,7 @@ export async function disableEndpoint(
   });
   if (!disabled) return undefined;
   if (opened) logOutage(deps.log, opened);
-  deps.pokeLiveLane();
-  await wakeOperations(deps, tenantId, id);
+  await wakeWorkAt(deps, tenantId, id);
   return itemsWaitingAt(deps.pool, tenantId, id);
 }
 
@@ -93,17 +91,20 @@ export async function deleteEndpoint(
     return true;
   });
   if (!deleted) return false;
-  deps.pokeLiveLane();
-  await wakeOperations(deps, tenantId, id);
+  await wakeWorkAt(deps, tenantId, id);
   return true;
 }
 
-/** Has the operations with unsent items there look again; those that waited for a time have another one now. */
-async function wakeOperations(
+/**
+ * Has the live lanes, and the operations with unsent items there, look again; those that waited for a time have another
+ * one now.
+ */
+export async function wakeWorkAt(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
   endpointId: Id<'endpoint'>,
 ): Promise<void> {
+  deps.pokeLiveLane();
   const woken = (await wakeOperationsAt(deps.pool, tenantId, endpointId)).slice(0, NUDGED_AT_ONCE);
   await Promise.all(
     Array.from({ length: NUDGED_SIDE_BY_SIDE }, async () => {

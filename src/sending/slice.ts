@@ -21,7 +21,7 @@ import { withTransaction } from '../store/db/pool.ts';
 import { giveBackCanaries, reserveCanaries } from '../store/operations/canaries.ts';
 import { claimItems, type Grant } from '../store/sending/claims.ts';
 import { handOverWaiting, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
-import { putOffBlocked } from '../store/sending/ordering.ts';
+import { dueNext, putOffBlocked } from '../store/sending/ordering.ts';
 import {
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
@@ -188,12 +188,13 @@ export class Slice {
   async #ignore(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy, lane } = this.#task;
     const closed = [...endpointIds];
-    const done = await withTransaction(this.#context.pool, async (db) => {
+    const { handed, ignored } = await withTransaction(this.#context.pool, async (db) => {
       await holdEndpoints(db, closed);
       const handed = lane === 'live' ? await handOverWaiting(db, closed, CLOSED_BATCH) : 0;
-      return handed + (await ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
+      return { handed, ignored: await ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH) };
     });
-    if (done < CLOSED_BATCH) this.#list.forgetClosed();
+    await dueNext(this.#context.pool, ignored);
+    if (handed + ignored.length < CLOSED_BATCH) this.#list.forgetClosed();
   }
 
   async #claimRound(free: number, shared: number): Promise<Round> {
@@ -269,8 +270,10 @@ export class Slice {
         turns: reservation.turns,
         watched: control.watched,
       });
-    if (withoutPayload.length > 0)
-      await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+    if (withoutPayload.length > 0) {
+      const ignored = await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+      if (await dueNext(pool, ignored)) this.#list.outdate();
+    }
     if (acknowledged.length > 0) await withTransaction(pool, (db) => settleAcknowledged(db, acknowledged));
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);

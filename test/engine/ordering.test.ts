@@ -36,6 +36,10 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
         body: keys.map((key, n) => ({ type: 'a.b', key, payload: { n } })),
       })
     ).body as { eventId: string }[];
+  const post = (event: Record<string, unknown>) =>
+    engine.client.expect(202, 'POST', '/api/v1/events', { key: tenant.key, body: event });
+  const change = (body: Record<string, unknown>) =>
+    engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${made.id}`, { key: tenant.key, body });
   /** The places that were acknowledged, by key, in the order in which they came. */
   const taken = () => {
     const byKey = new Map<string, number[]>();
@@ -58,7 +62,30 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
         },
       )
     ).body.items;
+  const executionOf = async (id: string) =>
+    (await engine.client.expect(200, 'GET', `/api/v1/deliveries/${id}`, { key: tenant.key })).body
+      .executions[0];
+  /** It was looked at, and put off for a minute; returns when it would be looked at again. */
+  const putOff = async (id: string): Promise<number> => {
+    let until = 0;
+    await eventually('the next is put off', async () => {
+      until = Date.parse((await executionOf(id)).dueAt);
+      return until > Date.now() + 30_000;
+    });
+    return until;
+  };
+  /** It is delivered, and no look that it was put off to had to come for that. */
+  const follows = async (id: string, before: number) => {
+    await eventually('it is delivered', async () => (await executionOf(id)).state === 'delivered', {
+      withinMs: 15_000,
+    });
+    expect(Date.parse((await executionOf(id)).finishedAt)).toBeLessThan(before);
+  };
   return {
+    post,
+    change,
+    putOff,
+    follows,
     tenant,
     receiver,
     endpoint: made,
@@ -125,13 +152,7 @@ test.each(['acknowledged', 'resolved'])(
     await eventually('the first is unknown', async () => (await it.deliveries('unknown')).length === 1);
     const [head] = await it.deliveries('unknown');
     const [behind] = await it.deliveries('pending');
-    // It was looked at, and put off for a minute: the wait below is much shorter.
-    await eventually('the next is put off', async () => {
-      const shown = await engine.client.expect(200, 'GET', `/api/v1/deliveries/${behind.id}`, {
-        key: it.tenant.key,
-      });
-      return Date.parse(shown.body.executions[0].dueAt) > Date.now() + 30_000;
-    });
+    const until = await it.putOff(behind.id);
 
     it.receiver.switchTo(ok);
     if (how === 'acknowledged') await postAck(engine, signAck(it.endpoint, head.id));
@@ -140,12 +161,60 @@ test.each(['acknowledged', 'resolved'])(
         key: it.tenant.key,
         body: { outcome: 'delivered', confirm: true },
       });
-    await eventually('all are delivered', async () => (await it.deliveries('delivered')).length === 3, {
-      withinMs: 15_000,
-    });
+    await it.follows(behind.id, until);
+    await eventually('all are delivered', async () => (await it.deliveries('delivered')).length === 3);
     expect(it.receiver.requests.map(({ body }) => JSON.parse(body.toString('utf8')).n)).toEqual([0, 1, 2]);
   },
 );
+
+type Scene = Awaited<ReturnType<typeof scene>>;
+const FIRST = { id: 'first', type: 'a.b', key: 'a', payload: { n: 0 } };
+
+test.each<[string, Record<string, unknown>, (it: Scene, operationId: string) => Promise<unknown>]>([
+  ['its order is given up', {}, (it) => it.change({ ordered: false })],
+  ['what failed is to be skipped', {}, (it) => it.change({ onExhausted: 'skip' })],
+  [
+    'its sender corrects the key of the failed one',
+    {},
+    (it) => it.post({ ...FIRST, key: 'b', payload: { n: 1 } }),
+  ],
+  [
+    'the operation that held it is cancelled',
+    { onExhausted: 'skip' },
+    (it, operationId) => it.retries.control(operationId, 'cancel'),
+  ],
+])('what waits behind a failed delivery follows at once when %s', async (_what, endpoint, act) => {
+  const it = await scene(status(400), endpoint);
+  await it.post(FIRST);
+  await eventually('the first has failed', async () => (await it.deliveries('failed')).length === 1);
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  const held =
+    'onExhausted' in endpoint
+      ? await it.retries.start({ select: { filter: {} }, options: { notBefore } })
+      : undefined;
+  if (held) await it.retries.reaches(held.id, ['running']);
+  it.receiver.switchTo(ok);
+  await it.send(['a']);
+  const [behind] = await it.deliveries('pending');
+  const until = await it.putOff(behind.id);
+  await act(it, held?.id);
+  await it.follows(behind.id, until);
+});
+
+test('a retry of some that failed and are skipped passes the others at once', async () => {
+  const it = await scene(status(400), { onExhausted: 'skip' });
+  await it.send(Array.from({ length: 9 }, () => 'a'));
+  await eventually('all have failed', async () => (await it.deliveries('failed')).length === 9);
+  const failed = (await it.deliveries('failed')).sort((a, b) => a.event.number - b.event.number);
+  it.receiver.switchTo(slow(20));
+  const before = it.receiver.requests.length;
+  const { id } = await it.retries.start({
+    select: { deliveryIds: failed.filter((_, at) => at % 2 === 0).map((delivery) => delivery.id) },
+  });
+  expect(await it.retries.ended(id, 20_000)).toMatchObject({ counts: { delivered: 5 } });
+  const bodies = it.receiver.requests.slice(before).map(({ body }) => JSON.parse(body.toString('utf8')).n);
+  expect(bodies).toEqual([0, 2, 4, 6, 8]);
+});
 
 test('deliveries behind a failed one pass where it is to be skipped', async () => {
   let first = true;

@@ -106,13 +106,14 @@ export interface Replacement {
 /**
  * Leaves replaced deliveries out of every retry: names their successor, and ends their chain by an execution that was
  * never to be sent. This is the only child that their newest execution can have, so that a retry which is accepted at
- * the same moment meets it and decides once more, or is met here, which undoes the transaction.
+ * the same moment meets it and decides once more, or is met here, which undoes the transaction. Returns the replaced
+ * deliveries.
  */
 export async function replaceDeliveries(
   db: Transaction,
   tenantId: Id<'tenant'>,
   replacements: Replacement[],
-): Promise<void> {
+): Promise<Id<'delivery'>[]> {
   const replaced = await db.query<{ id: Id<'delivery'> }>(
     `with pair as materialized (
       select o.id, n.id as by_id
@@ -147,4 +148,5 @@ export async function replaceDeliveries(
   if (ids.length !== replacements.length || ended.rowCount !== replacements.length)
     throw new BeginAgain('a delivery that is sent again was taken up by somebody else');
   await refoldDeliveries(db, ids);
+  return ids;
 }

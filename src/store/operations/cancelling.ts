@@ -8,13 +8,13 @@ import { refoldDeliveries } from '../settling/folding.ts';
  * Cancels up to `limit` unsent items of an operation. Where such an item had taken over, through unsent ones only, an
  * execution of no operation, the same statement makes a new one of no operation with the due time, the attempts so far
  * (those that were lost, and whether one may have arrived) and the time to give up of that one: cancelling never
- * strands a delivery. Returns how many were cancelled.
+ * strands a delivery. Returns the deliveries of those that were cancelled.
  */
 export async function cancelUnsent(
   tx: Transaction,
   operationId: Id<'operation'>,
   limit: number,
-): Promise<number> {
+): Promise<Id<'delivery'>[]> {
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with recursive unsent as materialized (
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the queue. In order before
@@ -65,9 +65,7 @@ export async function cancelUnsent(
     select e.delivery_id from ended e`,
     [operationId, limit],
   );
-  await refoldDeliveries(
-    tx,
-    rows.map((row) => row.delivery_id),
-  );
-  return rows.length;
+  const ids = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(tx, ids);
+  return ids;
 }

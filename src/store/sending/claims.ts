@@ -157,7 +157,7 @@ export async function claimItems(
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
-      update queue e set state = 'sending', lease_token = $4
+      update queue e set state = 'sending', lease_token = $4, put_off_from = null
       from chosen c where ${lookedUp('e.delivery_id', 'c.delivery_id', 'c.body is not null and not c.arrived')}
       returning e.execution_id as id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
         e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,

@@ -1,6 +1,9 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { lookedUp } from '../db/looked-up.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import { isQueued, lookedUp } from '../db/looked-up.ts';
+import { withRetries } from '../db/pool.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
+import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
 const PUT_OFF_AT_ONCE = 500;
@@ -8,22 +11,30 @@ const PUT_OFF_AT_ONCE = 500;
 /** An item that waits for its order is left alone for this time, unless the one in its way ends before. */
 const LOOK_AGAIN_MS = 60_000;
 
+/** SQL: whether the row of the queue `q` of `$1` is due. */
+const DUE = `q.in_queue and q.worked_by = $1 and q.state in ('queued', 'scheduled') and q.due_at <= now()`;
+
 /**
  * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks
- * for them again and again. The rows are locked first and judged by a later statement, as otherwise the delivery in
- * their way could end between the two and find nothing to make due.
+ * for them again and again. The endpoints and the rows are locked first and judged by a later statement, as otherwise
+ * the delivery in their way could end between the two, or the order be given up, and find nothing to make due.
  */
 export async function putOffBlocked(
   tx: Transaction,
   workedBy: Id<'operation'>,
   endpointIds: Id<'endpoint'>[],
 ): Promise<void> {
+  const held = await tx.query<{ id: Id<'endpoint'> }>(
+    `select n.id from endpoints n where n.id = any($2::uuid[])
+      and (select q.delivery_id from queue q where ${DUE} and q.endpoint_id = n.id limit 1) is not null
+    order by n.id for share`,
+    [workedBy, endpointIds],
+  );
+  if (held.rows.length === 0) return;
   const { rows } = await tx.query<{ id: Id<'delivery'> }>(
-    `select q.delivery_id as id from queue q
-    where q.in_queue and q.worked_by = $1 and q.endpoint_id = any($2::uuid[]) and q.state in ('queued', 'scheduled')
-      and q.due_at <= now()
+    `select q.delivery_id as id from queue q where ${DUE} and q.endpoint_id = any($2::uuid[])
     order by q.endpoint_id, q.due_at, q.execution_id limit $3 for update skip locked`,
-    [workedBy, endpointIds, PUT_OFF_AT_ONCE],
+    [workedBy, held.rows.map(({ id }) => id), PUT_OFF_AT_ONCE],
   );
   await tx.query(
     `update queue q set put_off_from = coalesce(q.put_off_from, q.due_at),
@@ -37,16 +48,27 @@ export async function putOffBlocked(
  * Makes executions due that wait behind deliveries whose end has just been committed; true where there are any. Where
  * it is never called, as at a crash in between, they are looked at again after a minute. Locks the next of each key
  * whether it was put off or not: a transaction that is putting it off at this moment is waited for.
+ *
+ * The next is the first behind it that is in the queue. Those in between that nobody sends are passed, each by a look-up:
+ * as a key goes forward in its order, each of them is passed once. A failed one that blocks ends the search, and so does
+ * another of those that ended, which searches for itself: many of one key that end together are no more than one walk.
  */
 export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;
-  const { rowCount } = await db.query(
-    `with next as materialized (
-      select f.id from unnest($1::uuid[]) as u(id)
+  const { rowCount } = await withRetries(() =>
+    db.query(
+      `with next as materialized (
+      select distinct f.id from unnest($1::uuid[]) as u(id)
       join deliveries d on d.id = u.id and d.order_key is not null
+      join endpoints n on n.id = d.endpoint_id and n.ordered
+      join endpoint_versions v on ${isCurrent('v', 'n')}
       cross join lateral (
         select b.delivery_id as id from undelivered b where b.endpoint_id = d.endpoint_id and b.order_key = d.order_key
           and b.order_number > d.order_number and b.order_key is not null
+          and (b.state in ('pending', 'unknown') or b.delivery_id = any($1::uuid[])
+            or (b.state = 'failed' and v.on_exhausted = 'block'
+              and (select r.resent_by from deliveries r where r.id = b.delivery_id) is null)
+            or ${isQueued('b.delivery_id')})
         order by b.order_number limit 1
       ) f
     ), locked as (
@@ -57,7 +79,32 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
     -- By the row that was waited for: the one of the snapshot, not put off yet, would have no time.
     update queue q set due_at = locked.put_off_from, put_off_from = null
     from locked where ${lookedUp('q.delivery_id', 'locked.delivery_id', 'locked.put_off_from is not null')}`,
-    [endedDeliveryIds],
+      [endedDeliveryIds],
+    ),
   );
   return (rowCount ?? 0) > 0;
+}
+
+/**
+ * Makes everything due at an endpoint that was put off for its order, in the live lane and in the open operations of its
+ * tenant. The same transaction changes the endpoint.
+ */
+export async function makePutOffDue(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
+  await tx.query(
+    `with owners as materialized (
+      select '${LIVE_LANE}'::uuid as id
+      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
+    ), put_off as (
+      select q.delivery_id from owners o join queue q on q.in_queue and q.worked_by = o.id
+      where q.endpoint_id = $2 and q.put_off_from is not null
+      order by q.execution_id for update of q skip locked
+    )
+    update queue q set due_at = q.put_off_from, put_off_from = null from put_off p
+    where ${lookedUp('q.delivery_id', 'p.delivery_id')} and q.put_off_from is not null`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId],
+  );
 }

@@ -16,9 +16,16 @@ const KEPT = [
   'acknowledged_at',
 ] as const;
 
-/** SQL: the assignments by which a record keeps what its row in the queue said, deleted as `row`, save where it says `otherwise`. */
-export function kept(row: string, otherwise: Partial<Record<(typeof KEPT)[number], string>> = {}): string {
-  return KEPT.map((column) => `${column} = ${otherwise[column] ?? `${row}.${column}`}`).join(', ');
+type Kept = (typeof KEPT)[number];
+
+/**
+ * SQL: the assignments by which a record keeps what its row in the queue said, deleted as `row`, save where it says
+ * `otherwise`. Of one that was put off for its order it keeps the time that it was due at, not that of the next look.
+ */
+export function kept(row: string, otherwise: Partial<Record<Kept, string>> = {}): string {
+  const said = (column: Kept) =>
+    column === 'due_at' ? `coalesce(${row}.put_off_from, ${row}.due_at)` : `${row}.${column}`;
+  return KEPT.map((column) => `${column} = ${otherwise[column] ?? said(column)}`).join(', ');
 }
 
 /** SQL: what becomes of a row in the queue `q` that was unknown and is to be sent again: nobody asks any more. */

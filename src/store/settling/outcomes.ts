@@ -121,7 +121,7 @@ async function recordSeen(db: Queryable, outcomes: Outcome[]): Promise<Recorded[
         and e.lease_token = d.token and e.state = 'sending'
       -- An acknowledgement that was committed since this statement began is there by now, and is not lost.
       returning ${MOVED}, case when e.acknowledged_at is null then d.state else 'delivered' end as state, e.due_at,
-        e.give_up_at, e.put_off_ms, e.acknowledged_at, d.lost_attempts,
+        e.put_off_from, e.give_up_at, e.put_off_ms, e.acknowledged_at, d.lost_attempts,
         d.may_have_arrived, d.reason, d.ended_at
     ), ended as (
       update execution_records r set

@@ -157,14 +157,15 @@ export async function giveUpOverdue(db: Transaction, limit: number): Promise<Ove
 /**
  * Ends as ignored the unsent executions of `workedBy` at endpoints that take nothing any more, up to `limit` of them;
  * items of an operation that wait for an endpoint to be enabled are left alone. The transaction holds these endpoints:
- * the items of one that is enabled at this moment are spared, or were ignored before.
+ * the items of one that is enabled at this moment are spared, or were ignored before. Returns the deliveries of those
+ * that were ignored.
  */
 export async function ignoreAtClosedEndpoints(
   db: Transaction,
   workedBy: string,
   endpointIds: Id<'endpoint'>[],
   limit: number,
-): Promise<number> {
+): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<EndedRow>(
     `with unsent as materialized (
       select q.delivery_id, n.state as endpoint_state from queue q join endpoints n on n.id = q.endpoint_id
@@ -180,15 +181,19 @@ export async function ignoreAtClosedEndpoints(
     from gone g where r.id = g.execution_id returning r.delivery_id`,
     [workedBy, endpointIds, limit],
   );
-  await refoldDeliveries(
-    db,
-    rows.map((row) => row.delivery_id),
-  );
-  return rows.length;
+  const ids = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(db, ids);
+  return ids;
 }
 
-/** Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. */
-export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+/**
+ * Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. Returns the
+ * deliveries of those that it ended.
+ */
+export async function ignoreWithoutPayload(
+  db: Transaction,
+  executionIds: Id<'execution'>[],
+): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<EndedRow>(
     `${UNSENT_GONE}
      update execution_records r set outcome = 'ignored', finished_at = clock_timestamp(), ${kept('g')},
@@ -198,10 +203,9 @@ export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'ex
      returning r.delivery_id`,
     [executionIds],
   );
-  await refoldDeliveries(
-    db,
-    rows.map((row) => row.delivery_id),
-  );
+  const ids = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(db, ids);
+  return ids;
 }
 
 /** Ends unsent retries of deliveries that have arrived: their receiver acknowledged them during the selection. */

@@ -2,8 +2,10 @@ import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { cancelExpired, cancelFromOutside } from '../../../src/store/operations/operation-states.ts';
+import { putOffBlocked } from '../../../src/store/sending/ordering.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
@@ -23,7 +25,7 @@ beforeEach(async () => {
 async function cancel(operationId: Id<'operation'>, limit = 100): Promise<number> {
   const result = await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   expect(result).toMatchObject({ ok: true });
-  return withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit));
+  return (await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit))).length;
 }
 
 function executions(deliveryId: Id<'delivery'> | undefined) {
@@ -40,7 +42,8 @@ test('a cancel ends unsent items in batches, and leaves those on the wire', asyn
   const { operationId } = await store.retry(tenant, { deliveryIds: ids });
   const claim = await store.claim({ endpointIds: [endpointId], count: 2 });
   expect(await cancel(operationId, 2)).toBe(2);
-  const rest = () => withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 2));
+  const rest = async () =>
+    (await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 2))).length;
   expect([await rest(), await rest()]).toEqual([1, 0]);
   expect(
     await store.rows('select * from operation_counts where operation_id = $1', [operationId]),
@@ -98,6 +101,27 @@ test('an execution that was taken from the live lane goes back there as it was',
   expect(
     await store.rows('select number, resend from attempts where execution_id = $1', [restored.id]),
   ).toEqual([{ number: 2, resend: true }]);
+});
+
+test('one that was put off for its order goes back with the time that it was due at', async () => {
+  const ordered = await store.newEndpoint(tenant, { ordered: true });
+  const ids = await store.ingest(tenant, 2, { key: 'k' });
+  const second = (
+    await store.rows(
+      'select id from deliveries where id = any($1) and endpoint_id = $2 order by order_number desc limit 1',
+      [ids, ordered],
+    )
+  )[0].id;
+  const [before] = await executions(second);
+  await withTransaction(store.pool, (tx) => putOffBlocked(tx, LIVE_LANE, [ordered]));
+  expect((await executions(second))[0].put_off_from).toEqual(before.due_at);
+  const { operationId } = await store.retry(tenant, { deliveryIds: [second] }, TAKING_OVER);
+  await cancel(operationId);
+  expect((await executions(second)).map((e) => [e.state, e.due_at])).toMatchObject([
+    ['superseded', before.due_at],
+    ['cancelled', expect.any(Date)],
+    ['scheduled', before.due_at],
+  ]);
 });
 
 test('a chain of two take-overs leads back to the live lane, whichever of them is cancelled', async () => {

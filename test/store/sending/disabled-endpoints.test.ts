@@ -42,7 +42,7 @@ function settle(workedBy: Id<'operation'>): Promise<number> {
   return withTransaction(store.pool, async (db) => {
     await holdEndpoints(db, [endpointId]);
     const handed = workedBy === LIVE_LANE ? await handOverWaiting(db, [endpointId], 1_000) : 0;
-    return handed + (await ignoreAtClosedEndpoints(db, workedBy, [endpointId], 1_000));
+    return handed + (await ignoreAtClosedEndpoints(db, workedBy, [endpointId], 1_000)).length;
   });
 }
 

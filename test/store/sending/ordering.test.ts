@@ -1,21 +1,51 @@
 import { expect, test } from '@jest/globals';
+import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE, type Transaction } from '../../../src/store/db/queryable.ts';
-import { dueNext, putOffBlocked } from '../../../src/store/sending/ordering.ts';
+import { dueNext, makePutOffDue, putOffBlocked } from '../../../src/store/sending/ordering.ts';
+import { ignoreWithoutPayload } from '../../../src/store/settling/settlement.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
 
+const DUE = { put_off_from: null, due: true };
+const PUT_OFF = { put_off_from: expect.any(Date), due: false };
+
+async function waiting(deliveryId: Id<'delivery'>) {
+  const [row] = await store.rows(
+    'select put_off_from, due_at <= now() as due from executions where delivery_id = $1 and open',
+    [deliveryId],
+  );
+  return row;
+}
+
+/** Three of one key, of which the first is open, the second as it is said, and the last is put off behind the first. */
+async function three(
+  config: Partial<EndpointConfig>,
+  second: { state: 'failed' | 'ignored' | 'cancelled'; resent?: true },
+) {
+  const tenant = await store.newTenant();
+  const endpointId = await store.newEndpoint(tenant, { ordered: true, ...config });
+  const [first = NO_ID, between = NO_ID, last = NO_ID] = await store.ingest(tenant, 3, { key: 'k' });
+  const [{ id }] = await store.rows('select id from executions where delivery_id = $1', [between]);
+  await withTransaction(store.pool, (tx) => ignoreWithoutPayload(tx, [id]));
+  await store.rows('update deliveries set state = $2, resent_by = $3 where id = $1', [
+    between,
+    second.state,
+    second.resent ? last : null,
+  ]);
+  await withTransaction(store.pool, (tx) => putOffBlocked(tx, LIVE_LANE, [endpointId]));
+  expect(await waiting(last)).toEqual(PUT_OFF);
+  return { endpointId, first, last };
+}
+
 test('a delivery that is being put off while the one before it ends is waited for, and is due again', async () => {
   const tenant = await store.newTenant();
   const endpoint = await store.newEndpoint(tenant, { ordered: true });
   const [first = NO_ID, second = NO_ID] = await store.ingest(tenant, 2, { key: 'account-1' });
-  const waiting = () =>
-    store
-      .rows('select put_off_from, due_at <= now() as due from executions where delivery_id = $1', [second])
-      .then(([row]) => row);
-
   const other = await store.pool.connect();
   try {
     await other.query('begin');
@@ -33,5 +63,62 @@ test('a delivery that is being put off while the one before it ends is waited fo
   } finally {
     other.release();
   }
-  expect(await waiting()).toEqual({ put_off_from: null, due: true });
+  expect(await waiting(second)).toEqual({ put_off_from: null, due: true });
+});
+
+test.each([
+  ['failed and is skipped', { onExhausted: 'skip' }, { state: 'failed' }],
+  ['was ignored', {}, { state: 'ignored' }],
+  ['was cancelled', {}, { state: 'cancelled' }],
+  ['was sent again', {}, { state: 'failed', resent: true }],
+] as const)('the end of one makes due what waits behind another that %s', async (_what, config, second) => {
+  const { endpointId, first, last } = await three(config, second);
+  await store.attempt(200, { endpointIds: [endpointId] });
+  expect(await dueNext(store.pool, [first])).toBe(true);
+  expect(await waiting(last)).toEqual(DUE);
+});
+
+test('the end of one leaves what waits behind another that failed and blocks', async () => {
+  const { endpointId, first, last } = await three({}, { state: 'failed' });
+  await store.attempt(200, { endpointIds: [endpointId] });
+  expect(await dueNext(store.pool, [first])).toBe(false);
+  expect(await waiting(last)).toEqual(PUT_OFF);
+});
+
+test('a change of the endpoint waits for who puts off by its order, and makes all of that due', async () => {
+  const tenant = await store.newTenant();
+  const endpointId = await store.newEndpoint(tenant, { ordered: true });
+  const [, second = NO_ID] = await store.ingest(tenant, 2, { key: 'k' });
+  const other = await store.pool.connect();
+  try {
+    await other.query('begin');
+    await putOffBlocked(other as unknown as Transaction, LIVE_LANE, [endpointId]);
+    const changed = withTransaction(store.pool, async (tx) => {
+      await tx.query('select from endpoints where id = $1 for no key update', [endpointId]);
+      await makePutOffDue(tx, tenant.id, endpointId);
+    });
+    await eventually('the one waits for the other', async () => {
+      const [{ waits }] = await store.rows(
+        `select count(*)::int as waits from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waits === 1;
+    });
+    await other.query('commit');
+    await changed;
+  } finally {
+    other.release();
+  }
+  expect(await waiting(second)).toEqual(DUE);
+});
+
+test('an item that was put off and is sent is put off no more: a later wait of it is its own', async () => {
+  const { endpointId, first, last } = await three({}, { state: 'ignored' });
+  await store.attempt(200, { endpointIds: [endpointId] });
+  // Nobody has told of the end of the first: it is looked at again by its time.
+  await store.timePasses();
+  await store.attempt(500, { endpointIds: [endpointId] });
+  expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
+  expect(await dueNext(store.pool, [first])).toBe(false);
+  expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
 });

@@ -11,6 +11,7 @@ import { onlyRow } from '../../../src/store/db/only-row.ts';
 import { createPool, type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { type ClaimedItem, claimItems, type QueuePlace } from '../../../src/store/sending/claims.ts';
+import { dueNext } from '../../../src/store/sending/ordering.ts';
 import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { endClaims, recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
@@ -176,7 +177,7 @@ describe('tables that a vacuum has found empty are looked up, and not read as a 
     await freeze(operationId);
     await controlOperation({ ...store.deps, pool: single }, tenant.id, operationId, { do: 'cancel' });
     const cancel = async () => {
-      while ((await withTransaction(single, (tx) => cancelUnsent(tx, operationId, PAGE))) > 0);
+      while ((await withTransaction(single, (tx) => cancelUnsent(tx, operationId, PAGE))).length > 0);
     };
     expect(await readsOf(cancel)).toBeLessThan(AT_MOST);
     expect(await store.rows('select count(*)::int as n from queue')).toEqual([{ n: 0 }]);
@@ -215,6 +216,20 @@ describe('tables that a vacuum has found empty are looked up, and not read as a 
       expect((await closeOperation(single, operationId, { linesOfChunk: 64 })).closed).toBe(true);
     };
     expect(await readsOf(end)).toBeLessThan(AT_MOST);
+  });
+
+  test('by the ends of many of one key, where those between them are sent by nobody', async () => {
+    const ordered = await store.newEndpoint(tenant, { ordered: true, onExhausted: 'skip' });
+    const failures = { tenantId: tenant.id, endpointIds: [ordered], count: ITEMS, ordered: { [ordered]: 1 } };
+    await seedFailures(store.pool, { ...failures, unanalyzed: true });
+    const rows = await store.rows(
+      'select delivery_id as id from undelivered where endpoint_id = $1 order by order_number',
+      [ordered],
+    );
+    const ids = rows.map(({ id }) => id as Id<'delivery'>);
+    const every = (n: number) => ids.filter((_, at) => at % n === 0);
+    expect(await readsOf(() => dueNext(single, ids))).toBeLessThan(AT_MOST);
+    expect(await readsOf(() => dueNext(single, every(50)))).toBeLessThan(AT_MOST);
   });
 
   test('by a plan, and by what it makes', async () => {

@@ -455,7 +455,7 @@ function unlessGone(error: unknown): void {
 async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (operation?.control === 'cancel')
-    while ((await withTransaction(pool, (db) => cancelUnsent(db, operationId, 2))) > 0);
+    while ((await withTransaction(pool, (db) => cancelUnsent(db, operationId, 2))).length > 0);
   else if (operation) await withTransaction(pool, (db) => selectAgain(db, operation, 2));
   const facts = await operationFacts(pool, operationId);
   if (!facts || nextStep(facts).do !== 'close') return;

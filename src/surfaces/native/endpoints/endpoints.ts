@@ -5,12 +5,18 @@ import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
+import { letsMoreGo } from '../../../domain/endpoints/new-order.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import { listenerOf } from '../../../domain/listeners/listener.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../../operations/rotate-secret.ts';
-import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
+import {
+  deleteEndpoint,
+  disableEndpoint,
+  enableEndpoint,
+  wakeWorkAt,
+} from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
@@ -18,6 +24,7 @@ import { withTransaction } from '../../../store/db/pool.ts';
 import { endpointPresent } from '../../../store/figures/endpoint-latency.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
+import { makePutOffDue } from '../../../store/sending/ordering.ts';
 import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
@@ -146,6 +153,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
           (await refusedProbeUrl(guard, body.probe));
         if (refused) return refused;
+        let moreGoes = false;
         const changed = await withTransaction(pool, async (db) => {
           const version = await lockEndpoint(db, tenant.id, id);
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
@@ -167,6 +175,8 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
           if (before.config.protect && !config.protect) await forgetProtection(db, id);
+          moreGoes = letsMoreGo(before.config, config);
+          if (moreGoes) await makePutOffDue(db, tenant.id, id);
           await noteAct(db, {
             tenantId: tenant.id,
             by: caller,
@@ -177,6 +187,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           return findEndpoint(db, tenant.id, id);
         });
         if (changed === undefined) return goneOrDeleted(tenant.id, id);
+        if (moreGoes) await wakeWorkAt(deps, tenant.id, id);
         return isProblem(changed) ? changed : { status: 200, body: endpointView(sealer, changed) };
       },
     }),
