@@ -187,8 +187,14 @@ export async function ignoreAtClosedEndpoints(
   return rows.length;
 }
 
-/** Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. */
-export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+/**
+ * Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. Returns the
+ * deliveries whose executions it ended.
+ */
+export async function ignoreWithoutPayload(
+  db: Transaction,
+  executionIds: Id<'execution'>[],
+): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<EndedRow>(
     `${UNSENT_GONE}
      update execution_records r set outcome = 'ignored', finished_at = clock_timestamp(), ${kept('g')},
@@ -198,10 +204,35 @@ export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'ex
      returning r.delivery_id`,
     [executionIds],
   );
-  await refoldDeliveries(
-    db,
-    rows.map((row) => row.delivery_id),
+  const ended = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(db, ended);
+  return ended;
+}
+
+/**
+ * Ends what waits of these deliveries although the payload of its event is gone, and returns those of which it ended
+ * something. One that is being sent, or of unknown outcome, stays. The transaction holds the deliveries, which are locked
+ * before rows of the queue.
+ */
+export async function ignoreWaitingWithoutPayload(
+  db: Transaction,
+  deliveryIds: Id<'delivery'>[],
+): Promise<Id<'delivery'>[]> {
+  if (deliveryIds.length === 0) return [];
+  const { rows } = await db.query<{ execution_id: Id<'execution'> }>(
+    `select q.execution_id from queue q
+     where q.delivery_id = any($1::uuid[]) and q.state in ('queued', 'scheduled')
+       and (select b.event_id from payloads b
+         where b.event_id = (select d.event_id from deliveries d where d.id = q.delivery_id)) is null
+     order by q.execution_id for update of q`,
+    [deliveryIds],
   );
+  return rows.length === 0
+    ? []
+    : ignoreWithoutPayload(
+        db,
+        rows.map((row) => row.execution_id),
+      );
 }
 
 /** Ends unsent retries of deliveries that have arrived: their receiver acknowledged them during the selection. */
