@@ -788,7 +788,9 @@ export interface paths {
         put?: never;
         /**
          * Settle a delivery whose outcome is unknown
-         * @description Scope: `write:deliveries`.
+         * @description With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone.
+         *
+         *     Scope: `write:deliveries`.
          *
          *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
@@ -4736,6 +4738,11 @@ export interface components {
              * @example 0
              */
             notUnknown: number;
+            /**
+             * @description With `retry`: deliveries that stay unknown, as their endpoint is disabled or deleted, or their payload is gone.
+             * @example 0
+             */
+            notSendable: number;
             /**
              * @description The filter selects more than one call settles (10,000): send it again with a new key.
              * @example false
