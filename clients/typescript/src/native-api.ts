@@ -6819,7 +6819,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7187,7 +7187,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7409,7 +7409,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7960,7 +7960,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -8213,7 +8213,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
