@@ -41,6 +41,8 @@ export interface ResolvedDeliveries {
   resolved: number;
   /** Of deliveries that were named: those whose outcome was not unknown. */
   notUnknown: number;
+  /** Of those that were to be sent again: those of which nothing can be sent, and which stay unknown. */
+  notSendable: number;
   /** The filter selects more than one call settles. */
   more: boolean;
 }

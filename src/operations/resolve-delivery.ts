@@ -1,19 +1,32 @@
 import type { ActBy } from '../domain/audit/audit-action.ts';
+import { exclusionOf, type RetryRequest, retryFate } from '../domain/operations/retry-fate.ts';
+import type { ExclusionReason } from '../domain/operations/selection.ts';
 import type { ExecutionState } from '../domain/sending/execution-state.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { noteResolution, type ResolutionOutcome } from '../store/settling/resolution-acts.ts';
-import { deliveryExists, resolveUnknown } from '../store/settling/resolutions.ts';
+import { deliveryExists, holdUnknown, resolveUnknown } from '../store/settling/resolutions.ts';
 import { logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** The new state of the unknown execution, or why nothing was done. */
 export type ResolveResult =
   | { ok: true; executionId: Id<'execution'>; state: ExecutionState }
-  | { ok: false; code: 'not_found' | 'not_unknown' };
+  | { ok: false; code: 'not_found' | 'not_unknown' }
+  /** It was to be sent again, and nothing can be sent: it stays unknown. */
+  | { ok: false; code: 'not_sendable'; reason: ExclusionReason; endpointId: Id<'endpoint'> };
+
+/** The delivery is sent again whatever became of it: only its endpoint and its payload can be in the way. */
+const AGAIN: RetryRequest = {
+  kind: 'replay',
+  takesOverScheduled: false,
+  takesOverStopped: false,
+  matchesFilters: false,
+};
 
 /** Settles an unknown delivery by an operator's word: it arrived, it did not, or it is to be sent again. */
 export async function resolveDelivery(
@@ -23,7 +36,9 @@ export async function resolveDelivery(
   outcome: ResolutionOutcome,
   { reason, ...by }: ActBy & { reason?: string | undefined } = { actor: ITSELF },
 ): Promise<ResolveResult> {
-  const resolved = await withTransaction(deps.pool, async (db) => {
+  const resolved = await withTransaction(deps.pool, async (db): Promise<ResolveResult | undefined> => {
+    const refused = outcome === 'retry' && (await obstacleTo(db, tenantId, deliveryId));
+    if (refused) return refused;
     const settled = await resolveUnknown(db, tenantId, deliveryId, outcome);
     if (!settled) return undefined;
     const { executionId } = settled;
@@ -36,8 +51,9 @@ export async function resolveDelivery(
       detail: { outcome, executionId: showId('execution', executionId) },
       words: { reason },
     });
-    return settled;
+    return { ok: true as const, ...settled };
   });
+  if (resolved && !resolved.ok) return resolved;
   if (resolved) {
     logAct(deps.log, 'delivery.resolved', by, {
       tenantId: showId('tenant', tenantId),
@@ -46,10 +62,24 @@ export async function resolveDelivery(
     });
     const moved = outcome !== 'retry' && (await dueNext(deps.pool, [deliveryId]));
     if (outcome === 'retry' || moved) deps.pokeLiveLane();
-    return { ok: true, ...resolved };
+    return resolved;
   }
   return {
     ok: false,
     code: (await deliveryExists(deps.pool, tenantId, deliveryId)) ? 'not_unknown' : 'not_found',
   };
+}
+
+/** Why an unknown delivery cannot be sent again; undefined where it can, or is not unknown. */
+async function obstacleTo(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
+): Promise<Extract<ResolveResult, { code: 'not_sendable' }> | undefined> {
+  const held = await holdUnknown(db, tenantId, deliveryId);
+  if (!held) return undefined;
+  const { endpointId, endpoint, payloadKept } = held;
+  const facts = { delivery: 'unknown', endpoint, payloadKept, suppressedDuplicate: false } as const;
+  const reason = exclusionOf(retryFate(facts, AGAIN), AGAIN);
+  return reason && { ok: false, code: 'not_sendable', reason, endpointId };
 }

@@ -248,6 +248,24 @@ describe('deliveries whose outcome is unknown', () => {
     expect(shown.body).toMatchObject({ reason: 'resolved', resolution: { reason: 'never came' } });
   });
 
+  test('stay unknown where they are to be sent again and nothing can be, and it is said why', async () => {
+    const [id] = deliveryIds.slice(3);
+    const path = `/api/v1/deliveries/${id}`;
+    const { endpointId } = (await api.call('GET', path)).body;
+    await api.call('POST', `/api/v1/endpoints/${endpointId}/disable`);
+    const again = () => api.call('POST', `${path}/resolve`, { body: { outcome: 'retry', confirm: true } });
+    expect(await again()).toMatchObject({
+      status: 409,
+      body: { code: 'state_conflict', detail: expect.stringContaining(`/endpoints/${endpointId}/enable`) },
+    });
+    expect(await resolve({ select: { deliveryIds: [id] }, ...said, outcome: 'retry' })).toMatchObject({
+      status: 200,
+      body: { resolved: 0, notUnknown: 0, notSendable: 1 },
+    });
+    expect((await api.call('GET', path)).body).toMatchObject({ state: 'unknown' });
+    await api.call('POST', `/api/v1/endpoints/${endpointId}/enable`);
+  });
+
   test('are settled by a filter under a key, which gives the same answer again', async () => {
     const body = { select: { filter: { eventTypes: ['lost'] } }, ...said, outcome: 'retry' };
     expect((await resolve(body)).body.code).toBe('idempotency_key_required');

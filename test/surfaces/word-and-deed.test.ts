@@ -47,8 +47,12 @@ interface Line extends Said {
   endpoint: EndpointSituation;
   deliveryId: Id<'delivery'>;
   endpointId: string;
+  /** Stedi's surface called an execution of it retryable. */
+  retryable: boolean;
   /** Its entry in the ledger of the operation; absent where it was not selected. */
   ledger?: string;
+  /** The delivery that stands for it. */
+  resentBy?: Id<'delivery'>;
   requests: number;
   ends: string;
 }
@@ -83,6 +87,10 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
   const before = requestsOf(it);
   const at = (situation: Situation, call: Call) => furnished[situation][CALLS.indexOf(call)] ?? '';
 
+  const retryable = await retryableIn(
+    it,
+    SITUATIONS.map((situation) => at(situation, 'stedi')),
+  );
   const said = new Map<string, Said>();
   for (const situation of SITUATIONS)
     await Promise.all(
@@ -102,10 +110,12 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
 
   return async () => {
     const [ledger, ends, requests] = [await ledgerOf(it, furnishedBy), await statesOf(it), requestsOf(it)];
+    const resent = await successorsOf(it);
     return CALLS.flatMap((call) =>
       SITUATIONS.map((situation): Line => {
         const deliveryId = at(situation, call) as Id<'delivery'>;
         const became = ledger.get(`${deliveryId} ${surfaceOf(call)}`);
+        const resentBy = resent.get(deliveryId);
         return {
           call,
           situation,
@@ -113,7 +123,9 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
           deliveryId,
           endpointId: it.endpoints[0].id,
           ...(said.get(deliveryId) ?? { status: 0, text: '' }),
+          retryable: retryable.has(deliveryId),
           ...(became === undefined ? {} : { ledger: became }),
+          ...(resentBy === undefined ? {} : { resentBy }),
           requests: (requests.get(deliveryId) ?? 0) - (before.get(deliveryId) ?? 0),
           ends: ends.get(deliveryId) ?? '',
         };
@@ -160,6 +172,33 @@ async function eventsOf(it: Scene): Promise<Map<string, string>> {
     [uuidIn('tenant', it.tenant.id)],
   );
   return new Map(rows.map((row) => [row.id, row.event_id]));
+}
+
+/** Of these deliveries those of which Stedi's surface calls an execution retryable. */
+async function retryableIn(it: Scene, deliveryIds: string[]): Promise<Set<string>> {
+  const { rows } = await engine.database.pool.query<{ id: string; delivery_id: string }>(
+    'select id, delivery_id from executions where delivery_id = any($1::uuid[])',
+    [deliveryIds],
+  );
+  const shown = await Promise.all(
+    rows.map(async (row) => {
+      const answer = await fetch(`${engine.service.url}/executions/${row.id}`, {
+        headers: { authorization: it.tenant.key },
+      });
+      const { retryable } = (await answer.json()) as { retryable: boolean };
+      return { id: row.delivery_id, retryable };
+    }),
+  );
+  return new Set(shown.flatMap(({ id, retryable }) => (retryable ? [id] : [])));
+}
+
+/** The delivery that stands for each that was sent again. */
+async function successorsOf(it: Scene): Promise<Map<string, Id<'delivery'>>> {
+  const { rows } = await engine.database.pool.query<{ id: string; resent_by: Id<'delivery'> }>(
+    'select id, resent_by from deliveries where tenant_id = $1 and resent_by is not null',
+    [uuidIn('tenant', it.tenant.id)],
+  );
+  return new Map(rows.map((row) => [row.id, row.resent_by]));
 }
 
 async function operationsOf(it: Scene): Promise<string[]> {
@@ -228,6 +267,14 @@ const REQUESTS: Partial<Record<Call, RetryRequest>> = {
   },
 };
 
+/** A retry of Stedi's surface. */
+const STEDI: RetryRequest = {
+  kind: 'retry',
+  takesOverScheduled: false,
+  takesOverStopped: false,
+  matchesFilters: true,
+};
+
 const brief = ({ text, ...line }: Line) => ({ ...line, text: text.slice(0, 200) });
 
 describe.each(ENDPOINTS)('at an endpoint that is %s', (endpoint) => {
@@ -265,7 +312,11 @@ describe.each(ENDPOINTS)('at an endpoint that is %s', (endpoint) => {
       expect({ ...brief(line), sent: willBeSent, ledger: reason ?? 'item' }).toEqual(brief(line));
       if (call !== 'zen-mesh single') continue;
       const { status, delivery_id, message } = JSON.parse(line.text);
-      const ids = { deliveryId: showId('delivery', line.deliveryId), endpointId: line.endpointId };
+      const ids = {
+        deliveryId: showId('delivery', line.deliveryId),
+        endpointId: line.endpointId,
+        ...(line.resentBy ? { resentBy: showId('delivery', line.resentBy) } : {}),
+      };
       expect(delivery_id).toBe(ids.deliveryId);
       if (willBeSent) expect([status, message]).toEqual(['queued', 'Retry initiated']);
       else if (reason === 'already_delivered')
@@ -277,6 +328,15 @@ describe.each(ENDPOINTS)('at an endpoint that is %s', (endpoint) => {
           `${why} ${next}`,
         ]);
       }
+    }
+  });
+
+  test('stedi: calls retryable what its retry would take, and nothing else', () => {
+    for (const line of here().filter(({ call }) => call === 'stedi')) {
+      const facts = factsOf(line.situation, endpoint);
+      const takes = exclusionOf(retryFate(facts, STEDI), STEDI) === undefined;
+      // Nothing that is in progress is retried there.
+      expect({ ...brief(line), retryable: takes && facts.open === undefined }).toEqual(brief(line));
     }
   });
 });

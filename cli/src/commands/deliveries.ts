@@ -196,7 +196,7 @@ async function settleMany(
       `At least ${whole(found.count)} are unknown, and nobody can confirm them by their number.`,
       'settle them in parts: by --endpoint, or by --since and --until',
     );
-  const sum = { outcome: verdict.outcome, resolved: 0, notUnknown: 0, acts: [] as string[] };
+  const sum = { outcome: verdict.outcome, resolved: 0, notUnknown: 0, notSendable: 0, acts: [] as string[] };
   let more = found.count > 0;
   if (more) {
     const sends = { items: found.count, duplicates: verdict.outcome === 'retry' ? found.count : 0 };
@@ -211,6 +211,8 @@ async function settleMany(
       sum.acts.push(settled.id);
       sum.resolved += settled.resolved;
       sum.notUnknown += settled.notUnknown;
+      // Left by each call anew.
+      sum.notSendable = settled.notSendable;
       more = settled.more;
       if (settled.resolved === 0) break;
     }
@@ -219,7 +221,11 @@ async function settleMany(
     throw error;
   }
   await out.one(sum);
-  if (!more) return 'done';
+  if (sum.notSendable > 0)
+    speaker.must(
+      `${whole(sum.notSendable)} stay unknown: their endpoints take nothing, or their payloads are gone (redrive deliveries advice).`,
+    );
+  if (!more) return sum.notSendable > 0 ? 'failed' : 'done';
   speaker.must('More of them are unknown by now, and nobody confirmed those: look, and run it again.');
   return 'failed';
 }

@@ -741,7 +741,7 @@ export interface paths {
         post?: never;
         /**
          * Erase the payload of an event, at once and for good
-         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that is not sent yet ends `ignored` with `payload_expired`; one that is being sent is not called back.
+         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it.
          *
          *     Scope: `write:deliveries`.
          *
@@ -788,7 +788,9 @@ export interface paths {
         put?: never;
         /**
          * Settle a delivery whose outcome is unknown
-         * @description Scope: `write:deliveries`.
+         * @description With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone.
+         *
+         *     Scope: `write:deliveries`.
          *
          *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
@@ -4737,6 +4739,11 @@ export interface components {
              */
             notUnknown: number;
             /**
+             * @description With `retry`: deliveries that stay unknown, as their endpoint is disabled or deleted, or their payload is gone.
+             * @example 0
+             */
+            notSendable: number;
+            /**
              * @description The filter selects more than one call settles (10,000): send it again with a new key.
              * @example false
              */
@@ -6812,7 +6819,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7180,7 +7187,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7402,7 +7409,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -7953,7 +7960,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;
@@ -8206,7 +8213,7 @@ export interface components {
              */
             ratePerSecond: number | null;
             /**
-             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.
              * @example 120
              */
             etaSeconds: number | null;

@@ -1,3 +1,4 @@
+import type { Wait } from '../sending/waiting-for.ts';
 import type { Operation } from './operation.ts';
 import { type OperationCounts, openItems } from './operation-counts.ts';
 
@@ -8,6 +9,13 @@ export interface Eta {
   leavesOut: { scheduled: number; unknown: number };
 }
 
+/** What keeps due items of an endpoint from being sent at any rate. */
+const UNTIMED: ReadonlySet<Wait['what']> = new Set([
+  'endpoint_disabled',
+  'freeze_window',
+  'circuit',
+] as const);
+
 /** Items of an operation that have come to an end. */
 export function endedItems(counts: OperationCounts): number {
   return counts.expected - counts.excluded - openItems(counts);
@@ -15,7 +23,8 @@ export function endedItems(counts: OperationCounts): number {
 
 /**
  * Estimates when everything that is due is sent: at the rate that was seen of it lately, else at its rate since it
- * began to run, and never above its limit. Undefined while it does not run, and while none of the three is known.
+ * began to run, and never above its limit. Undefined while it does not run, while none of the three is known, and while
+ * something that is due waits for what no rate tells the end of.
  */
 export function estimateEta(
   {
@@ -23,7 +32,8 @@ export function estimateEta(
     counts,
     ratePerSecond,
     running,
-  }: Pick<Operation, 'state' | 'counts' | 'ratePerSecond' | 'running'>,
+    waitingFor = [],
+  }: Pick<Operation, 'state' | 'counts' | 'ratePerSecond' | 'running' | 'waitingFor'>,
   seenPerSecond: number | undefined,
   now: Date,
 ): Eta | undefined {
@@ -31,6 +41,7 @@ export function estimateEta(
   const due = counts.queued + counts.sending;
   const leavesOut = { scheduled: counts.scheduled, unknown: counts.unknown };
   if (due === 0) return { seconds: 0, leavesOut };
+  if (waitingFor.some(({ what }) => UNTIMED.has(what))) return undefined;
   const perSecond = Math.min(
     ratePerSecond ?? Number.POSITIVE_INFINITY,
     seenPerSecond ?? perSecondSince(running, counts, now) ?? Number.POSITIVE_INFINITY,

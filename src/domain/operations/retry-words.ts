@@ -49,7 +49,7 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
   }),
   payload_expired: () => ({
     why: 'Its payload is no longer retained.',
-    next: 'Send the event again from its source (POST /api/v1/events).',
+    next: 'Send the event again from its source (POST /api/v1/events), under another id where it was delivered, or is a replay of what was: a repeat would be suppressed.',
   }),
   endpoint_disabled: ({ endpointId }) => ({
     why: 'Its endpoint is disabled.',

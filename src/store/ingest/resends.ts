@@ -6,6 +6,7 @@ import { BeginAgain } from '../db/pool.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { tipOf } from '../selection/fate.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
+import { ignoreWaitingWithoutPayload } from '../settling/settlement.ts';
 
 interface VersionRow {
   first_event_id: Id<'event'>;
@@ -42,7 +43,9 @@ export async function idHistories(
     left join payloads b on b.event_id = s.event_id and b.tenant_id = $1
     left join lateral (
       select x.endpoint_id, x.state, x.order_key, x.order_number,
-        exists (select from queue q where q.delivery_id = x.id) as open
+        -- What waits without a payload is never sent, and ends ignored whenever somebody comes to it.
+        exists (select from queue q where q.delivery_id = x.id
+          and (q.state in ('sending', 'unknown') or b.event_id is not null)) as open
       from deliveries x where x.event_id = s.event_id and x.tenant_id = $1 and x.replay_of is null
         -- A suppressed delivery stands for nothing: the one that it repeats does.
         and (select e.reason from execution_records e where e.delivery_id = x.id order by e.generation desc limit 1)
@@ -134,6 +137,7 @@ export async function replaceDeliveries(
     ],
   );
   const ids = replaced.rows.map(({ id }) => id);
+  await ignoreWaitingWithoutPayload(db, ids);
   const ended = await db.query(
     `insert into execution_records (tenant_id, delivery_id, endpoint_id, parent_id, generation, outcome, reason, due_at,
       give_up_at, finished_at, attempts, lost_attempts, may_have_arrived)

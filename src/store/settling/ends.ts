@@ -35,6 +35,11 @@ export const SENT_AGAIN = `state = 'scheduled', due_at = now(),
           then q.worked_by else '${LIVE_LANE}' end,
         reconcile_until = null, probe_at = null`;
 
+/** SQL: whether something can be sent of the whole delivery `d`: its endpoint is enabled, and its payload kept. */
+export const sendable = (d: string): string =>
+  `((select n.state from endpoints n where n.id = ${d}.endpoint_id) = 'enabled'
+        and (select b.event_id from payloads b where b.event_id = ${d}.event_id) is not null)`;
+
 /** SQL: what becomes of the record of one that was unknown, `g`, and is settled as `outcome`. */
 export const RESOLVED_AS = (outcome: string): string =>
   `outcome = ${outcome}, reason = case when ${outcome} = 'failed' then 'resolved' end, finished_at = clock_timestamp(),

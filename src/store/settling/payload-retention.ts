@@ -3,6 +3,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { isQueued } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { ignoreWaitingWithoutPayload } from './settlement.ts';
 
 /** The tenants whose payloads are kept for a limited time. */
 export async function tenantsWithRetention(db: Queryable): Promise<Id<'tenant'>[]> {
@@ -135,4 +136,30 @@ export async function erasePayload(
     [tenantId, eventId],
   );
   return onlyRow(answer).known;
+}
+
+/**
+ * Ends what waits of the deliveries of an event whose payload was erased, in the transaction of the erasure: a repeat of
+ * its id would be suppressed for the sake of something that is never sent. Returns the deliveries that it ended.
+ */
+export async function endWaitingOfErased(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<{ id: Id<'delivery'> }>(
+    `with mine as materialized (
+      -- Twice, for the deliveries of an event are in two indexes.
+      select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null
+      union all
+      select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is not null
+    )
+    select d.id from deliveries d where d.id in (select id from mine) and ${isQueued('d.id')}
+    order by d.id for no key update`,
+    [tenantId, eventId],
+  );
+  return ignoreWaitingWithoutPayload(
+    db,
+    rows.map(({ id }) => id),
+  );
 }

@@ -7,7 +7,7 @@ import type { Queryable, Transaction } from '../db/queryable.ts';
 import { type FilterSql, filterSql } from '../selection/filter-conditions.ts';
 import { ofEvents } from '../selection/of-events.ts';
 import { EVERYTHING } from '../selection/read-from.ts';
-import { RESOLVED_AS, SENT_AGAIN } from './ends.ts';
+import { RESOLVED_AS, SENT_AGAIN, sendable } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** The outcomes of a delivery that an operator can state. */
@@ -129,7 +129,7 @@ const EACH = lookedUp('q.delivery_id', 'l.id');
  * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links the
  * executions that it settled to it. Returns the settled deliveries, and how many it looked at. Each is fenced by its
  * state: one that somebody else has settled meanwhile is left alone. One that is to be sent again is worked by the live
- * lane when its operation has closed. Deliveries are locked in the order of their ids.
+ * lane when its operation has closed, and stays unknown where nothing can be sent. Deliveries are locked in the order of their ids.
  */
 export async function resolveSelected(
   db: Transaction,
@@ -144,8 +144,8 @@ export async function resolveSelected(
       select d.id from deliveries d where d.id in (
         select d.id from ${from}
         where ${where.join('\n          and ')}
-          and (select q.state from queue q where q.delivery_id = d.id) = 'unknown'
-          and ${whole}.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})
+          and ${unknownSince(act, whole)}
+          ${outcome === 'retry' ? `and ${sendable(whole)}` : ''}
         limit ${p.add(limit)}
       ) order by d.id for no key update
     ), ${
@@ -172,22 +172,43 @@ export async function resolveSelected(
   return { deliveryIds, looked: rows.length };
 }
 
-/** How many executions an act has settled, and how many of the deliveries that it names it has not. */
+/** SQL: the delivery `d`, whole as `whole`, is unknown, and was when the act began. */
+const unknownSince = (act: string, whole: string): string =>
+  `(select q.state from queue q where q.delivery_id = d.id) = 'unknown'
+          and ${whole}.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})`;
+
+/**
+ * How many executions an act has settled; of the deliveries that it names, how many were not unknown; and how many that
+ * were to be sent again are left unknown, as nothing can be sent.
+ */
 export async function countResolved(
   db: Queryable,
-  { id, tenantId, selection }: Pick<ResolutionAct, 'id' | 'tenantId' | 'selection'>,
-): Promise<{ resolved: number; notUnknown: number }> {
+  { id, tenantId, outcome, selection }: Pick<ResolutionAct, 'id' | 'tenantId' | 'outcome' | 'selection'>,
+): Promise<{ resolved: number; notUnknown: number; notSendable: number }> {
   const p = new Parameters();
   const act = p.add(id);
-  const named = 'filter' in selection ? ['false'] : selectedBy(tenantId, selection, p).where;
-  const { rows } = await db.query<{ resolved: number; not_unknown: number }>(
+  const again = outcome === 'retry';
+  const ofSelected = (isNamed: boolean) => {
+    // Asked for only where it is counted: a parameter that no statement names is refused.
+    const { from, where, whole } = selectedBy(tenantId, selection, p);
+    const left = `${unknownSince(act, whole)} and not ${sendable(whole)}`;
+    const settled = `exists (select from resolved_executions r join execution_records e on e.id = r.execution_id
+           where r.resolution_id = ${act} and e.delivery_id = d.id)`;
+    return `count(*) filter (where ${isNamed ? `not ${settled} ${again ? `and (${left}) is not true` : ''}` : 'false'})::int as not_unknown,
+         count(*) filter (where ${again ? left : 'false'})::int as not_sendable
+       from ${from} where ${where.join(' and ')}`;
+  };
+  const isNamed = !('filter' in selection);
+  const { rows } = await db.query<{ resolved: number; not_unknown: number; not_sendable: number }>(
     `select (select count(*)::int from resolved_executions r where r.resolution_id = ${act}) as resolved,
-       (select count(*)::int from deliveries d where ${named.join(' and ')}
-         and not exists (select from resolved_executions r join execution_records e on e.id = r.execution_id
-           where r.resolution_id = ${act} and e.delivery_id = d.id)) as not_unknown`,
+       ${isNamed || again ? ofSelected(isNamed) : '0 as not_unknown, 0 as not_sendable'}`,
     p.values,
   );
-  return { resolved: rows[0]?.resolved ?? 0, notUnknown: rows[0]?.not_unknown ?? 0 };
+  return {
+    resolved: rows[0]?.resolved ?? 0,
+    notUnknown: rows[0]?.not_unknown ?? 0,
+    notSendable: rows[0]?.not_sendable ?? 0,
+  };
 }
 
 function selectedBy(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters): FilterSql {

@@ -188,7 +188,7 @@ export async function ignoreAtClosedEndpoints(
 
 /**
  * Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. Returns the
- * deliveries of those that it ended.
+ * deliveries whose executions it ended.
  */
 export async function ignoreWithoutPayload(
   db: Transaction,
@@ -203,9 +203,35 @@ export async function ignoreWithoutPayload(
      returning r.delivery_id`,
     [executionIds],
   );
-  const ids = rows.map((row) => row.delivery_id);
-  await refoldDeliveries(db, ids);
-  return ids;
+  const ended = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(db, ended);
+  return ended;
+}
+
+/**
+ * Ends what waits of these deliveries although the payload of its event is gone, and returns those of which it ended
+ * something. One that is being sent, or of unknown outcome, stays. The transaction holds the deliveries, which are locked
+ * before rows of the queue.
+ */
+export async function ignoreWaitingWithoutPayload(
+  db: Transaction,
+  deliveryIds: Id<'delivery'>[],
+): Promise<Id<'delivery'>[]> {
+  if (deliveryIds.length === 0) return [];
+  const { rows } = await db.query<{ execution_id: Id<'execution'> }>(
+    `select q.execution_id from queue q
+     where q.delivery_id = any($1::uuid[]) and q.state in ('queued', 'scheduled')
+       and (select b.event_id from payloads b
+         where b.event_id = (select d.event_id from deliveries d where d.id = q.delivery_id)) is null
+     order by q.execution_id for update of q`,
+    [deliveryIds],
+  );
+  return rows.length === 0
+    ? []
+    : ignoreWithoutPayload(
+        db,
+        rows.map((row) => row.execution_id),
+      );
 }
 
 /** Ends unsent retries of deliveries that have arrived: their receiver acknowledged them during the selection. */

@@ -53,6 +53,8 @@ export function isRetryable(
     inChain: boolean;
     deliveryState: DeliveryState;
     payloadKept: boolean;
+    /** Its sender sent the event again, and a later delivery stands for it. */
+    resent: boolean;
     endpoint: { state: EndpointState };
     reason?: string;
   },
@@ -65,6 +67,7 @@ export function isRetryable(
       endpoint: run.endpoint.state,
       payloadKept: run.payloadKept,
       suppressedDuplicate: run.reason === 'suppressed_duplicate',
+      resent: run.resent,
     },
     RETRY,
   );

@@ -44,6 +44,7 @@ describe('many', () => {
       outcome: 'retry',
       resolved: 3,
       notUnknown: 0,
+      notSendable: 0,
       acts: [expect.stringMatching(/^rsl_/)],
     });
     await eventually('they arrive', async () => (await it.ids("state = 'delivered'")).length === 3);
@@ -60,7 +61,13 @@ describe('many', () => {
     expect(JSON.parse(stdout)).toMatchObject({ resolved: 2 });
     const none = await cli.run(as(it.tenant.key), [...failed, '--yes']);
     expect(none.code).toBe(0);
-    expect(JSON.parse(none.stdout)).toEqual({ outcome: 'failed', resolved: 0, notUnknown: 0, acts: [] });
+    expect(JSON.parse(none.stdout)).toEqual({
+      outcome: 'failed',
+      resolved: 0,
+      notUnknown: 0,
+      notSendable: 0,
+      acts: [],
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { estimateEta } from '../../../src/domain/operations/eta.ts';
 import { COUNTED_PARTS, type OperationCounts } from '../../../src/domain/operations/operation-counts.ts';
 import { OPERATION_STATES, type OperationState } from '../../../src/domain/operations/operation-state.ts';
+import type { Wait } from '../../../src/domain/sending/waiting-for.ts';
 
 const NOW = new Date('2026-11-03T02:00:10Z');
 const SINCE = new Date('2026-11-03T02:00:00Z');
@@ -13,15 +14,22 @@ function countsOf(parts: Partial<OperationCounts>): OperationCounts {
 
 function eta(
   parts: Partial<OperationCounts>,
-  more: { state?: OperationState; ratePerSecond?: number; endedBefore?: number; seen?: number } = {},
+  more: {
+    state?: OperationState;
+    ratePerSecond?: number;
+    endedBefore?: number;
+    seen?: number;
+    waitsFor?: Wait['what'];
+  } = {},
 ) {
-  const { state = 'running', ratePerSecond, endedBefore = 0, seen } = more;
+  const { state = 'running', ratePerSecond, endedBefore = 0, seen, waitsFor } = more;
   return estimateEta(
     {
       state,
       counts: countsOf(parts),
       running: { since: SINCE, endedBefore },
       ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+      ...(waitsFor === undefined ? {} : { waitingFor: [{ what: waitsFor }] }),
     },
     seen,
     NOW,
@@ -51,6 +59,15 @@ describe('the time until all that is due is sent', () => {
     expect(eta({ delivered: 100, queued: 100 }, { seen: 50, ratePerSecond: 4 })?.seconds).toBe(25);
     expect(eta({ queued: 100 }, { ratePerSecond: 4 })?.seconds).toBe(25);
   });
+
+  test.each(['endpoint_disabled', 'freeze_window', 'circuit'] as const)(
+    'is unknown while something that is due waits for %s',
+    (waitsFor) => {
+      expect(eta({ delivered: 100, queued: 10 }, { seen: 50, ratePerSecond: 50, waitsFor })).toBeUndefined();
+      expect(eta({ delivered: 100 }, { waitsFor })?.seconds).toBe(0);
+      expect(eta({ delivered: 100, queued: 10 }, { seen: 5, waitsFor: 'rate' })?.seconds).toBe(2);
+    },
+  );
 
   test('is unknown before anything tells how fast it is, and while it does not run', () => {
     expect(eta({ queued: 100 })).toBeUndefined();

@@ -4,6 +4,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../../src/ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../../src/ingest/write-calls.ts';
+import { erasePayloadOf } from '../../../src/operations/erase-payload.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { erasePayload } from '../../../src/store/settling/payload-retention.ts';
@@ -12,6 +13,7 @@ import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
+const BY = { actor: 'key_test' };
 
 type Sent = Partial<Omit<IncomingEvent, 'payload' | 'payloadBytes' | 'body'>> & { payload?: unknown };
 
@@ -67,6 +69,21 @@ const STANDINGS: Record<
     await store.attempt(422, here);
     await erasePayload(store.pool, tenant.id, eventId);
   },
+  'queued, its payload erased': ({ eventId }, { tenant }) =>
+    erasePayloadOf({ pool: store.pool, pokeLiveLane: () => {} }, tenant.id, eventId, BY),
+  'to be tried again, its payload erased': async ({ eventId }, { tenant, here }) => {
+    await store.attempt(503, here);
+    await erasePayloadOf({ pool: store.pool, pokeLiveLane: () => {} }, tenant.id, eventId, BY);
+  },
+  // It was on the wire when the payload was erased, and is to be tried again since.
+  'to be tried again, without its payload': async ({ eventId }, { tenant, here }) => {
+    await store.attempt(503, here);
+    await erasePayload(store.pool, tenant.id, eventId);
+  },
+  'of unknown outcome, its payload erased': async ({ eventId }, { tenant, here }) => {
+    await store.attempt('timeout', here);
+    await erasePayloadOf({ pool: store.pool, pokeLiveLane: () => {} }, tenant.id, eventId, BY);
+  },
   'delivered, its payload gone': async ({ eventId }, { tenant, here }) => {
     await store.attempt(200, here);
     await erasePayload(store.pool, tenant.id, eventId);
@@ -81,6 +98,10 @@ const SUPPRESSED: Record<string, [same: boolean, changed: boolean]> = {
   'of unknown outcome': [true, true],
   'failed, with its payload': [true, false],
   'failed, its payload gone': [false, false],
+  'queued, its payload erased': [false, false],
+  'to be tried again, its payload erased': [false, false],
+  'to be tried again, without its payload': [false, false],
+  'of unknown outcome, its payload erased': [true, true],
   'delivered, its payload gone': [true, true],
 };
 
@@ -89,7 +110,7 @@ describe.each(Object.keys(STANDINGS))('after a first that is %s, a repeat', (sta
     ['the same payload', { n: 1 }, 0],
     ['another payload', { n: 2 }, 1],
   ] as const)('with %s is suppressed there or not, and nowhere else', async (_, payload, column) => {
-    const at = await scene(standing === 'of unknown outcome' ? { onAmbiguous: 'hold' } : {});
+    const at = await scene(standing.startsWith('of unknown outcome') ? { onAmbiguous: 'hold' } : {});
     const first = await send(at.tenant);
     await STANDINGS[standing]?.(first, at);
     const other = await store.newEndpoint(at.tenant);

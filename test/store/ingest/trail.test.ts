@@ -190,6 +190,69 @@ describe('settling many that are unknown', () => {
     expect(linked).toEqual([{ actor: 'key_a', reason: 'asked the receiver', items: 1_200 }]);
   });
 
+  const OBSTACLES: Record<string, (endpointId: Id<'endpoint'>, ids: Id<'delivery'>[]) => Promise<unknown>> = {
+    endpoint_disabled: (endpointId) =>
+      store.rows(
+        `update endpoints set state = 'disabled', disabled_reason = 'operator', disabled_at = now() where id = $1`,
+        [endpointId],
+      ),
+    endpoint_deleted: (endpointId) =>
+      store.rows(`update endpoints set state = 'deleted' where id = $1`, [endpointId]),
+    payload_expired: (_, ids) =>
+      store.rows(
+        'delete from payloads where event_id in (select event_id from deliveries where id = any($1))',
+        [ids],
+      ),
+  };
+
+  test.each(Object.keys(OBSTACLES))('leaves unknown what cannot be sent again: %s', async (reason) => {
+    const { ids: stuck, endpointId } = await unknown(3);
+    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
+      endpointId,
+    ]);
+    const later = await unknown(2);
+    const free = (
+      await store.rows('select id from deliveries where id = any($1) and endpoint_id = $2', [
+        later.ids,
+        later.endpointId,
+      ])
+    ).map(({ id }): Id<'delivery'> => id);
+    await store.rows(`update endpoints set state = 'enabled', disabled_reason = null where id = $1`, [
+      endpointId,
+    ]);
+    await OBSTACLES[reason]?.(endpointId, stuck);
+    const [one = NO_ID] = stuck;
+    expect(await resolveDelivery(store.deps, tenant.id, one, 'retry')).toEqual({
+      ok: false,
+      code: 'not_sendable',
+      reason,
+      endpointId,
+    });
+    expect(answerOf(await request({ deliveryIds: [one, ...free.slice(0, 1)] }, 'retry'))).toMatchObject({
+      resolved: 1,
+      notUnknown: 0,
+      notSendable: 1,
+    });
+    expect(answerOf(await request({ deliveryIds: [one, ...free.slice(0, 1)] }, 'retry'))).toMatchObject({
+      resolved: 0,
+      notUnknown: 1,
+      notSendable: 1,
+    });
+    expect(answerOf(await request({ filter: {} }, 'retry', 'k-stuck'))).toMatchObject({
+      resolved: 1,
+      notUnknown: 0,
+      notSendable: 3,
+      more: false,
+    });
+    expect([await states(stuck), await states(free)]).toEqual([['unknown'], ['pending']]);
+    // Any other word on it is taken.
+    expect(await resolveDelivery(store.deps, tenant.id, one, 'failed')).toMatchObject({ ok: true });
+    expect(answerOf(await request({ filter: {} }, 'delivered', 'k-rest'))).toMatchObject({
+      resolved: 2,
+      notSendable: 0,
+    });
+  });
+
   test('takes only unknown deliveries, of the tenant, and of the selection', async () => {
     const { ids, endpointId } = await unknown(4);
     const before = tenant;

@@ -197,13 +197,18 @@ export class World {
     throw new Error('what was accepted does not come to its end');
   }
 
-  /** Has unknown deliveries sent again, after their operations have closed; then nothing is open at all. */
+  /**
+   * Has unknown deliveries sent again, after their operations have closed, or says that they failed where nothing can be
+   * sent; then nothing is open at all.
+   */
   async #resolveAll(): Promise<void> {
     const { store } = this;
     for (const { delivery_id: id } of await store.rows(
       `select delivery_id from executions where state = 'unknown'`,
-    ))
-      await resolveDelivery(store.deps, this.tenant.id, id, 'retry');
+    )) {
+      const again = await resolveDelivery(store.deps, this.tenant.id, id, 'retry');
+      if (!again.ok) await resolveDelivery(store.deps, this.tenant.id, id, 'failed');
+    }
     await this.check();
     await store.record(await claim(this, LIVE_LANE, 100, store.pool), 500);
     await this.check();

@@ -9,7 +9,7 @@ import { uuidIn } from '../api/retries.ts';
 import type { Scene } from '../engine/recovery-scene.ts';
 import type { TestEngine } from '../engine/test-engine.ts';
 import { eventually } from '../eventually.ts';
-import { status } from '../receivers/receiver-behaviour.ts';
+import { ok, status } from '../receivers/receiver-behaviour.ts';
 import { NO_ID } from '../store/any-id.ts';
 
 /** How a delivery stands when its retry is asked for; `gone` where its payload is. */
@@ -20,6 +20,7 @@ export const SITUATIONS = [
   'never sent',
   'delivered',
   'repeat of another',
+  'sent again by its sender',
   'automatic retry waits',
   'automatic retry waits, payload gone',
   'held by a running operation',
@@ -86,6 +87,7 @@ export function factsOf(situation: Situation, endpoint: EndpointSituation): Retr
     endpoint: STATES[endpoint],
     payloadKept: !situation.endsWith('gone') && situation !== 'repeat of another',
     suppressedDuplicate: situation === 'repeat of another',
+    resent: situation === 'sent again by its sender',
     ...(open ? { open } : {}),
   };
 }
@@ -105,16 +107,19 @@ export async function furnishSituations(
   const { pool } = engine.database;
   const never = await whileDisabled(engine, it, 2 * each);
   const repeats = await repeated(engine, it, each);
+  const again = await sentAgain(engine, it, each);
   const rest = SITUATIONS.filter(
-    (situation) => !['cancelled', 'never sent', 'repeat of another'].includes(situation),
+    (situation) =>
+      !['cancelled', 'never sent', 'repeat of another', 'sent again by its sender'].includes(situation),
   );
   await it.seed(rest.length * each);
-  const seeded = await it.ids(`state = 'failed'`);
+  const seeded = await it.ids(`state = 'failed' and resent_by is null`);
   const made = {
     ...Object.fromEntries(rest.map((situation, n) => [situation, seeded.slice(n * each, (n + 1) * each)])),
     'never sent': never.slice(0, each),
     cancelled: never.slice(each),
     'repeat of another': repeats,
+    'sent again by its sender': again,
   } as Furnished;
 
   const holding = (situation: Situation, options: object = {}) =>
@@ -179,6 +184,26 @@ async function repeated(engine: TestEngine, it: Scene, count: number): Promise<s
   const again = await engine.client.expect(202, 'POST', '/api/v1/events', { key, body });
   const events = again.body.map(({ eventId }: { eventId: string }) => uuidIn('event', eventId));
   return it.ids(`event_id in (${events.map((id: string) => `'${id}'`).join(', ')})`);
+}
+
+/** Lets events fail, and sends each again with another payload; the deliveries of the first ones. */
+async function sentAgain(engine: TestEngine, it: Scene, count: number): Promise<string[]> {
+  const { key } = it.tenant;
+  const body = (payload: number) =>
+    Array.from({ length: count }, (_, n) => ({ id: `again-${n}`, type: 'again', payload }));
+  it.receivers[0]?.switchTo(status(404));
+  await engine.client.expect(202, 'POST', '/api/v1/events', { key, body: body(1) });
+  await eventually('the first ones have failed', async () => {
+    return (await it.ids(`state = 'failed'`)).length === count;
+  });
+  it.receivers[0]?.switchTo(ok);
+  await engine.client.expect(202, 'POST', '/api/v1/events', { key, body: body(2) });
+  const first = await it.ids('resent_by is not null');
+  await eventually('the later ones are delivered', async () => {
+    const later = `id in (select d.resent_by from deliveries d where d.tenant_id = deliveries.tenant_id)`;
+    return (await it.ids(`state = 'delivered' and ${later}`)).length === count;
+  });
+  return first;
 }
 
 /** A child of each one's only execution, as the sender would have left it. */

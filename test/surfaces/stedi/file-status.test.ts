@@ -38,6 +38,7 @@ describe('a file execution', () => {
     inChain: true,
     deliveryState: 'failed',
     payloadKept: true,
+    resent: false,
     endpoint: { state: 'enabled' },
   } as const;
 
@@ -55,6 +56,8 @@ describe('a file execution', () => {
       { inChain: false },
       { deliveryState: 'delivered' },
       { payloadKept: false },
+      { resent: true },
+      { state: 'ignored', reason: 'resent', resent: true },
       { endpoint: { state: 'disabled' } },
       { endpoint: { state: 'deleted' } },
     ] as const)

@@ -235,8 +235,9 @@ describe('a single retry', () => {
     expect((await retry(it, it.first.eventId)).body).toEqual({
       status: 'expired',
       delivery_id: it.first.deliveryId,
-      message:
-        'Its payload is no longer retained. Send the event again from its source (POST /api/v1/events).',
+      message: expect.stringMatching(
+        /^Its payload is no longer retained\. Send the event again from its source/,
+      ),
     });
     expect((await batch(it, { delivery_ids: [it.first.deliveryId] })).body).toMatchObject({
       queued: 0,

@@ -11,11 +11,9 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { MAX_EVENTS_PER_CALL } from '../../../ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../../ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../../ingest/write-calls.ts';
-import { noteAct } from '../../../store/audit/entries.ts';
-import { withTransaction } from '../../../store/db/pool.ts';
+import { erasePayloadOf } from '../../../operations/erase-payload.ts';
 import { insertRejection } from '../../../store/ingest/rejections.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../../store/reading/event-reads.ts';
-import { erasePayload } from '../../../store/settling/payload-retention.ts';
 import { shownId, textField, timeField } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { EventView, eventView, MAX_SHOWN_DELIVERIES } from './event-view.ts';
@@ -144,18 +142,14 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/events/{id}/payload',
       summary: 'Erase the payload of an event, at once and for good',
       description:
-        'The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that is not sent yet ends `ignored` with `payload_expired`; one that is being sent is not called back.',
+        'The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it.',
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: nameParams('event', 'Id of the event, ours or yours.') },
       responses: { 204: { description: 'It is gone, now or since earlier.' } },
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant, caller }) {
-        const erased = await withTransaction(deps.pool, async (db) => {
-          if (!(await erasePayload(db, tenant.id, id))) return false;
-          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'event.payload_erased', target: id });
-          return true;
-        });
+        const erased = await erasePayloadOf(deps, tenant.id, id, caller);
         return erased ? { status: 204 } : problem('not_found');
       },
     }),

@@ -8,6 +8,7 @@ import {
   requestFingerprint,
 } from '../../../api/requests/idempotency.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { retryWords } from '../../../domain/operations/retry-words.ts';
 import type { Resolvable } from '../../../domain/operations/selection.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -88,6 +89,11 @@ const ResolvedMany = z
     notUnknown: z.int().meta({
       description:
         'Deliveries that were named although their outcome was not unknown: they stay as they were.',
+      example: 0,
+    }),
+    notSendable: z.int().meta({
+      description:
+        'With `retry`: deliveries that stay unknown, as their endpoint is disabled or deleted, or their payload is gone.',
       example: 0,
     }),
     more: z.boolean().meta({
@@ -184,6 +190,8 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       method: 'post',
       path: '/api/v1/deliveries/{id}/resolve',
       summary: 'Settle a delivery whose outcome is unknown',
+      description:
+        'With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone.',
       request: { params: idParams('delivery', 'Id of the delivery.'), body: Resolution },
       responses: { 200: { description: 'It is settled.', schema: Resolved } },
       problems: ['state_conflict'],
@@ -199,6 +207,13 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
               state: result.state,
             },
           };
+        if (result.code === 'not_sendable') {
+          const endpointId = showId('endpoint', result.endpointId);
+          const { why, next } = retryWords(result.reason, { deliveryId: showId('delivery', id), endpointId });
+          return problem('state_conflict', {
+            detail: `${why} It stays unknown: settle it where you know what became of it. ${next}`,
+          });
+        }
         return result.code === 'not_found'
           ? problem('not_found')
           : problem('state_conflict', {

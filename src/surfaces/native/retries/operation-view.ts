@@ -162,7 +162,7 @@ export const OperationSummary = z
       .meta({ description: 'Requests per second at most, now; no limit where null.', example: 50 }),
     etaSeconds: z.int().nullable().meta({
       description:
-        'Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.',
+        'Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, before anything tells how fast it is, and while something that is due waits for a disabled endpoint, an open circuit or a freeze window.',
       example: 120,
     }),
     etaLeavesOut: z

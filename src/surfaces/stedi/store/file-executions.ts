@@ -34,6 +34,8 @@ export interface FileExecution extends FileRun {
   endpoint: { id: Id<'endpoint'>; handle: string; state: EndpointState };
   event: { id: Id<'event'>; type: string; source?: string; name: string; payloadBytes: number };
   payloadKept: boolean;
+  /** Its sender sent the event again, and a later delivery stands for it. */
+  resent: boolean;
 }
 
 /** A place in the order in which executions ended, behind the one with this id. */
@@ -85,6 +87,7 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
     (e.keeps_slot or e.parent_id is null) as in_chain, c.id as child_id, c.open as child_open,
     greatest(e.created_at, e.finished_at, a.last_at, c.created_at, c.finished_at) as updated_at,
     coalesce(a.partly, false) as partly, a.failed as failed_attempts, d.state as delivery_state, d.payload_bytes,
+    d.resent_by is not null as resent,
     v.id as event_id, v.type, v.source, ${NAME} as name,
     exists (select from payloads b where b.event_id = v.id) as payload_kept,
     n.id as endpoint_id, n.handle, n.state as endpoint_state, w.partner->>'direction' as direction
@@ -225,6 +228,7 @@ interface FileExecutionRow {
   name: string;
   payload_bytes: number;
   payload_kept: boolean;
+  resent: boolean;
 }
 
 function fileExecutionFrom(row: FileExecutionRow): FileExecution {
@@ -253,5 +257,6 @@ function fileExecutionFrom(row: FileExecutionRow): FileExecution {
       payloadBytes: row.payload_bytes,
     },
     payloadKept: row.payload_kept,
+    resent: row.resent,
   };
 }
