@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
 import { useMissing } from '../../api/me.tsx';
 import { keysQuery } from '../../api/queries.ts';
+import { sentence } from '../../format/words.ts';
 import { Button } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
@@ -11,9 +12,12 @@ import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Time } from '../../ui/text.tsx';
+import { keyState } from './key-state.ts';
 import { NewKey } from './new-key.tsx';
 
 type Key = Schema<'Key'>;
+
+const TONES = { good: 'good', expired: 'bad', revoked: 'still' } as const;
 
 /** The keys of the tenant: made, seen, revoked. */
 export function Keys() {
@@ -63,12 +67,10 @@ export function Keys() {
                 {
                   key: 'state',
                   head: 'State',
-                  cell: ({ revokedAt }) =>
-                    revokedAt === null ? (
-                      <State state="enabled" text="Good" />
-                    ) : (
-                      <State state="ignored" text="Revoked" />
-                    ),
+                  cell: (key) => {
+                    const state = keyState(key, new Date());
+                    return <State state={state} text={sentence(state)} tone={TONES[state]} />;
+                  },
                 },
                 {
                   key: 'revoke',
