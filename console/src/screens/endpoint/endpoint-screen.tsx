@@ -11,6 +11,7 @@ import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Count, IdText, Quiet, Time } from '../../ui/text.tsx';
+import { isSelectedAlone, narrowed } from '../failures/narrowed.ts';
 import { Certificates } from './certificates.tsx';
 import { EndpointActs } from './endpoint-acts.tsx';
 import { Traffic } from './traffic.tsx';
@@ -55,11 +56,8 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
             Circuit: (
               <State state={circuit} text={circuit === 'open' ? 'Open: left alone' : sentence(circuit)} />
             ),
-            Waiting: (
-              <Link to="/failures" search={{ endpointIds: [id], state: 'pending' }}>
-                <Count of={waiting.deliveries} basis={waiting.more ? 'atLeast' : 'exact'} />
-              </Link>
-            ),
+            // No list has just these: what waits here is also what a retry has taken up again.
+            Waiting: <Count of={waiting.deliveries} basis={waiting.more ? 'atLeast' : 'exact'} />,
             'Deliveries wait for':
               waitingFor.length === 0
                 ? 'nothing'
@@ -124,13 +122,13 @@ function Missed({ endpointId }: { endpointId: string }) {
       }
     >
       <Loaded query={query} what="the failures">
-        {({ groups }) =>
-          groups.length === 0 ? (
+        {(found) =>
+          found.groups.length === 0 ? (
             <Quiet>Nothing.</Quiet>
           ) : (
             <Table
               label="Failures of the endpoint"
-              rows={groups}
+              rows={found.groups}
               rowKey={({ faultCode, httpStatus }) => `${faultCode} ${httpStatus}`}
               columns={[
                 { key: 'fault', head: 'Cause', cell: ({ faultCode }) => sentence(faultCode ?? 'none yet') },
@@ -139,18 +137,17 @@ function Missed({ endpointId }: { endpointId: string }) {
                   key: 'count',
                   head: 'Deliveries',
                   right: true,
-                  cell: ({ faultCode, httpStatus, count }) => (
-                    <Link
-                      to="/failures"
-                      search={{
-                        endpointIds: [endpointId],
-                        ...(faultCode ? { faultCodes: [faultCode] } : {}),
-                        ...(httpStatus ? { httpStatus: [httpStatus] } : {}),
-                      }}
-                    >
-                      {whole(count)}
-                    </Link>
-                  ),
+                  cell: (group) =>
+                    isSelectedAlone(group, found) ? (
+                      <Link
+                        to="/failures"
+                        search={{ ...narrowed(group), endpointIds: [endpointId], state: 'failed' }}
+                      >
+                        {whole(group.count)}
+                      </Link>
+                    ) : (
+                      whole(group.count)
+                    ),
                 },
               ]}
             />
