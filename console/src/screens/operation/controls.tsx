@@ -10,6 +10,7 @@ import { Button, buttonClass } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Refusal } from '../../ui/notice.tsx';
 import { Quiet } from '../../ui/text.tsx';
+import { onTheWire, unsentOf } from './extent.ts';
 import type { Operation } from './operation-screen.tsx';
 import { RateDialog } from './rate-dialog.tsx';
 
@@ -30,20 +31,21 @@ export function Controls({ operation }: { operation: Operation }) {
     },
   });
   const ended = hasEnded(state);
-  const unsent = counts.queued + counts.scheduled;
+  const unsent = unsentOf(operation);
+  const onWire = control.data && !ended ? onTheWire(control.data.inFlight, counts.sending) : undefined;
   const left = counts.failed + counts.unknown + counts.cancelled + counts.ignored;
   return (
     <>
       {control.error && asked === undefined ? <Refusal error={control.error} /> : null}
-      {control.data && !ended ? (
+      {onWire === undefined ? null : (
         <output>
           <Quiet>
-            {control.data.inFlight === 0
+            {onWire === 'nothing'
               ? 'Nothing is on the wire.'
-              : `${counted(control.data.inFlight, 'request is', 'requests are')} on the wire and will end.`}
+              : `${counted(onWire, 'request is', 'requests are')} on the wire and will end.`}
           </Quiet>
         </output>
-      ) : null}
+      )}
       {['accepted', 'selecting', 'running'].includes(state) ? (
         <>
           <Button needs={SCOPE} busy={control.isPending} onClick={() => control.mutate('pause')}>

@@ -32,12 +32,15 @@ const STATES = [
 export function OperationsScreen() {
   const [search, change] = useUrl();
   const me = useMe();
+  const mayApprove = useMissing('approve:retries') === undefined;
   const filter = filterOf(search);
   const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
   const waiting = useInfiniteQuery(operationsQuery({ state: ['awaiting_approval'] }));
-  const mine =
-    waiting.data?.pages.flatMap(({ items }) => items).filter(({ requestedBy }) => requestedBy !== me.actor) ??
-    [];
+  const mine = mayApprove
+    ? (waiting.data?.pages ?? [])
+        .flatMap(({ items }) => items)
+        .filter(({ requestedBy }) => requestedBy !== me.actor)
+    : [];
   return (
     <>
       <PageHead

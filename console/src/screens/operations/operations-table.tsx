@@ -30,7 +30,7 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           right: true,
           cell: ({ id, state, counts }) =>
             // A plan has selected nothing yet: what it would take stands with it.
-            state === 'planned' ? (
+            counts.expected === 0 && (state === 'planned' || state === 'awaiting_approval') ? (
               <Quiet>–</Quiet>
             ) : (
               <Link to="/operations/$id/items" params={{ id }}>
