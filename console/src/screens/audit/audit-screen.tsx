@@ -7,11 +7,11 @@ import { inputText } from '../../api/search-input.ts';
 import { shortDigest } from '../../format/ids.ts';
 import { counted, whole } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
-import { Button } from '../../ui/button.tsx';
 import { type Chip, Chips } from '../../ui/chips.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { Empty, Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Actor, IdText, Time } from '../../ui/text.tsx';
 import { isLinked } from './chain.ts';
@@ -163,13 +163,7 @@ function Entries() {
                   },
                 ]}
               />
-              {query.hasNextPage ? (
-                <p>
-                  <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                    Show more
-                  </Button>
-                </p>
-              ) : null}
+              <ShowMore query={query} />
             </>
           );
         }}

@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { endpointQuery, failureGroupsQuery, outagesQuery } from '../../api/queries.ts';
@@ -8,6 +8,7 @@ import { sentence, words } from '../../format/words.ts';
 import { buttonClass } from '../../ui/button.tsx';
 import { Loaded } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Count, IdText, Quiet, Time } from '../../ui/text.tsx';
@@ -159,43 +160,46 @@ function Missed({ endpointId }: { endpointId: string }) {
 }
 
 function Outages({ endpointId }: { endpointId: string }) {
-  const query = useQuery(outagesQuery({ endpointIds: [endpointId] }));
+  const query = useInfiniteQuery(outagesQuery({ endpointIds: [endpointId] }));
   return (
     <Section title="Outages">
       <Loaded query={query} what="the outages">
-        {({ items }) =>
-          items.length === 0 ? (
+        {({ pages }) =>
+          pages[0]?.items.length === 0 ? (
             <Quiet>None that is remembered.</Quiet>
           ) : (
-            <Table
-              label="Outages"
-              rows={items}
-              rowKey={({ id }) => id}
-              columns={[
-                {
-                  key: 'from',
-                  head: 'From',
-                  cell: ({ id, window }) => (
-                    <Link to="/recover" search={{ outage: id }}>
-                      <Time at={window.from} whole />
-                    </Link>
-                  ),
-                },
-                {
-                  key: 'to',
-                  head: 'To',
-                  cell: ({ window }) => (window.to === null ? 'now' : <Time at={window.to} />),
-                },
-                { key: 'cause', head: 'Cause', cell: ({ cause }) => sentence(cause) },
-                {
-                  key: 'state',
-                  head: 'State',
-                  cell: ({ state }) => (
-                    <State state={state} text={state === 'open' ? 'Still failing' : sentence(state)} />
-                  ),
-                },
-              ]}
-            />
+            <>
+              <Table
+                label="Outages"
+                rows={pages.flatMap(({ items }) => items)}
+                rowKey={({ id }) => id}
+                columns={[
+                  {
+                    key: 'from',
+                    head: 'From',
+                    cell: ({ id, window }) => (
+                      <Link to="/recover" search={{ outage: id }}>
+                        <Time at={window.from} whole />
+                      </Link>
+                    ),
+                  },
+                  {
+                    key: 'to',
+                    head: 'To',
+                    cell: ({ window }) => (window.to === null ? 'now' : <Time at={window.to} />),
+                  },
+                  { key: 'cause', head: 'Cause', cell: ({ cause }) => sentence(cause) },
+                  {
+                    key: 'state',
+                    head: 'State',
+                    cell: ({ state }) => (
+                      <State state={state} text={state === 'open' ? 'Still failing' : sentence(state)} />
+                    ),
+                  },
+                ]}
+              />
+              <ShowMore query={query} />
+            </>
           )
         }
       </Loaded>

@@ -1,14 +1,12 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
-import { usePolling } from '../../api/live.ts';
-import { OPEN_STATES } from '../../api/operation-states.ts';
-import { attemptStatsQuery, eventStatsQuery, operationsQuery } from '../../api/queries.ts';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { attemptStatsQuery, eventStatsQuery } from '../../api/queries.ts';
 import { whole } from '../../format/numbers.ts';
 import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
-import { OperationsTable } from '../operations/operations-table.tsx';
+import { OpenOperations } from './open-operations.tsx';
 import { Outages } from './outages.tsx';
 import { outcomeLines } from './outcome-lines.ts';
 import { Standing } from './standing.tsx';
@@ -24,29 +22,6 @@ export function NowScreen() {
       <OpenOperations />
       <Day />
     </>
-  );
-}
-
-function OpenOperations() {
-  const query = useInfiniteQuery({
-    ...operationsQuery({ state: [...OPEN_STATES] }),
-    refetchInterval: usePolling(3_000),
-  });
-  return (
-    <Section title="Open operations" aside={<Link to="/operations">All operations</Link>}>
-      <Loaded query={query} what="the open operations">
-        {({ pages }) => {
-          const open = pages.flatMap(({ items }) => items);
-          return open.length === 0 ? (
-            <Quiet>
-              Nothing is being recovered. <Link to="/failures">Look at what failed.</Link>
-            </Quiet>
-          ) : (
-            <OperationsTable operations={open.slice(0, 20)} />
-          );
-        }}
-      </Loaded>
-    </Section>
   );
 }
 

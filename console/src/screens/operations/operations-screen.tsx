@@ -10,10 +10,10 @@ import { inputList, inputSome, inputText, type SearchInput } from '../../api/sea
 import { fromInput, inputValue, zoneName } from '../../format/times.ts';
 import { sentence } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
-import { Button } from '../../ui/button.tsx';
 import { Choose, ChooseSome, Field, Fields, Select } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { OperationsTable } from './operations-table.tsx';
 
 /** Those that are worth a choice: the others pass within a moment. */
@@ -35,7 +35,10 @@ export function OperationsScreen() {
   const mayApprove = useMissing('approve:retries') === undefined;
   const filter = filterOf(search);
   const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
-  const waiting = useInfiniteQuery(operationsQuery({ state: ['awaiting_approval'] }));
+  const waiting = useInfiniteQuery({
+    ...operationsQuery({ state: ['awaiting_approval'] }),
+    enabled: mayApprove,
+  });
   const mine = mayApprove
     ? (waiting.data?.pages ?? [])
         .flatMap(({ items }) => items)
@@ -50,6 +53,7 @@ export function OperationsScreen() {
       {mine.length > 0 && filter.state === undefined ? (
         <Section title="Waiting for your approval">
           <OperationsTable operations={mine} />
+          <ShowMore query={waiting} />
         </Section>
       ) : null}
       <Filters search={search} change={change} />
@@ -70,13 +74,7 @@ export function OperationsScreen() {
           ) : (
             <>
               <OperationsTable operations={operations} />
-              {query.hasNextPage ? (
-                <p>
-                  <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                    Show more
-                  </Button>
-                </p>
-              ) : null}
+              <ShowMore query={query} />
             </>
           );
         }}
