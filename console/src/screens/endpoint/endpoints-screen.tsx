@@ -11,6 +11,7 @@ import { PageHead } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Quiet } from '../../ui/text.tsx';
+import { curlFor } from '../recover/curl.ts';
 
 /** A table of more is slow to draw. */
 const SHOWN = 500;
@@ -31,7 +32,10 @@ export function EndpointsScreen() {
           return all.length === 0 ? (
             <Empty
               title="There is no endpoint yet"
-              command={`curl -X POST ${location.origin}/api/v1/endpoints -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"handle":"warehouse","url":"https://example.com/hooks"}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/endpoints', {
+                handle: 'warehouse',
+                url: 'https://example.com/hooks',
+              })}
             >
               <p>Make the first one. Its signing secret is shown once, in the answer.</p>
             </Empty>

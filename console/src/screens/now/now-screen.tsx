@@ -6,6 +6,7 @@ import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
+import { curlFor } from '../recover/curl.ts';
 import { OpenOperations } from './open-operations.tsx';
 import { Outages } from './outages.tsx';
 import { outcomeLines } from './outcome-lines.ts';
@@ -51,7 +52,10 @@ function Day() {
           stats.total === 0 && events.data?.total === 0 ? (
             <Empty
               title="Nothing was accepted or sent within the last day"
-              command={`curl -X POST ${location.origin}/api/v1/events -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"type":"invoice.paid","payload":{"id":"inv-1"}}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/events', {
+                type: 'invoice.paid',
+                payload: { id: 'inv-1' },
+              })}
             >
               <p>Send an event: each endpoint that wants its type gets a delivery of it.</p>
             </Empty>

@@ -14,6 +14,7 @@ import { Choose, ChooseSome, Field, Fields, Select } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
 import { ShowMore } from '../../ui/show-more.tsx';
+import { curlFor } from '../recover/curl.ts';
 import { OperationsTable } from './operations-table.tsx';
 
 /** Those that are worth a choice: the others pass within a moment. */
@@ -65,7 +66,9 @@ export function OperationsScreen() {
               title={
                 Object.keys(filter).length > 0 ? 'No operation is like this' : 'Nothing was recovered yet'
               }
-              command={`curl -X POST ${location.origin}/api/v1/retries/plans -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"select":{"filter":{"state":["failed"]}}}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/retries/plans', {
+                select: { filter: { state: ['failed'] } },
+              })}
             >
               <p>
                 Start at <Link to="/failures">Failures</Link>, or make a plan by the API:
