@@ -12,6 +12,8 @@ export const meQuery = queryOptions({
   queryKey: ['me'],
   queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/me', { signal })),
   staleTime: 60_000,
+  // Another tab may have signed in as somebody else, in a browser that told this one nothing of it.
+  refetchOnWindowFocus: 'always',
 });
 
 /** Deliveries, newest first. */
