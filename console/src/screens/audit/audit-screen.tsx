@@ -13,7 +13,7 @@ import { Empty, Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { ShowMore } from '../../ui/show-more.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { Actor, IdText, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Time, Words } from '../../ui/text.tsx';
 import { isLinked } from './chain.ts';
 
 type Entry = Schema<'AuditEntry'>;
@@ -145,7 +145,9 @@ function Entries() {
                     key: 'words',
                     head: 'Words',
                     wide: true,
-                    cell: ({ words }) => [words?.ticket, words?.reason].filter(Boolean).join(' · ') || '–',
+                    cell: ({ words }) => (
+                      <Words text={[words?.ticket, words?.reason].filter(Boolean).join(' · ') || '–'} />
+                    ),
                   },
                   {
                     key: 'detail',
