@@ -4,9 +4,10 @@ import { RouterProvider } from '@tanstack/react-router';
 import { Tooltip } from 'radix-ui';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { chosenTenant } from './api/client.ts';
 import { PreferencesProvider } from './api/preferences.tsx';
 import { meQuery } from './api/queries.ts';
+import { callerKey, followSessions } from './api/sessions.ts';
+import { chosenTenant } from './api/tenant.ts';
 import { router } from './router.tsx';
 import { takeSignInCode } from './shell/sign-in-code.ts';
 import './ui/tokens.css';
@@ -32,8 +33,9 @@ const queries: QueryClient = new QueryClient({
   mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
-      // An answer for one tenant is none for another.
-      queryKeyHashFn: (key) => hashKey([chosenTenant() ?? '', ...key]),
+      // An answer for one tenant, or one caller, is none for another; who is calling is asked by nobody yet.
+      queryKeyHashFn: (key) =>
+        hashKey([chosenTenant() ?? '', key[0] === meQuery.queryKey[0] ? '' : callerKey(), ...key]),
       staleTime: 5_000,
       // A refusal stays one; what is away may come back.
       retry: (failures, error) =>
@@ -41,6 +43,8 @@ const queries: QueryClient = new QueryClient({
     },
   },
 });
+
+followSessions(queries);
 
 const element = document.querySelector('#root');
 if (!element) throw new Error('Expected the page to have a root.');

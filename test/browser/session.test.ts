@@ -77,7 +77,29 @@ describeInBrowser('a session in the console', () => {
     await shown(page, 'Sign in to Redrive');
     await page.goBack();
     await shown(page, 'Sign in to Redrive');
-    await tab.getByRole('link', { name: 'Failures', exact: true }).click();
+    // Nobody has touched it.
     await shown(tab, 'Sign in to Redrive');
+  });
+
+  test('that becomes another in one tab is another in the others, by name and in what is shown', async () => {
+    const { client } = redrive.engine;
+    const { id: tenantId } = await client.newTenant('gamma');
+    for (const [name, actor] of [
+      ['asks', 'ann'],
+      ['approves', 'bob'],
+    ])
+      await client.expect(201, 'POST', '/api/v1/keys', {
+        body: { tenantId, name, actor, scopes: ['read:deliveries', 'read:endpoints'] },
+      });
+    const page = await browser.newPage({ expects: [REFUSAL] });
+    await page.goto(await redrive.signedIn('gamma', 'asks'));
+    await page.getByTitle(/^gamma, as .*ann$/).waitFor();
+    const tab = await page.context().newPage();
+    await tab.goto(await redrive.signedIn('gamma', 'approves'));
+    await tab.getByTitle(/^gamma, as .*bob$/).waitFor();
+    // Nobody touches the first tab.
+    await page.getByTitle(/^gamma, as .*bob$/).waitFor();
+    await tab.getByRole('button', { name: 'Sign out' }).click();
+    await shown(page, 'Sign in to Redrive');
   });
 });

@@ -10,9 +10,10 @@ describe('a time', () => {
     expect(shortTime('2026-11-02T23:59:59.999Z', 'utc', NOW)).toBe('2026-11-02 23:59');
   });
 
-  test('has neither its seconds nor its year on an axis', () => {
+  test('has no year on an axis, and its seconds only where they tell ticks apart', () => {
     expect(axisTime('2026-11-03T02:00:05.123Z', 'utc', NOW)).toBe('02:00');
     expect(axisTime('2026-11-02T22:00:00.000Z', 'utc', NOW)).toBe('11-02 22:00');
+    expect(axisTime('2026-11-03T02:00:05.123Z', 'utc', NOW, true)).toBe('02:00:05');
   });
 
   test('that is written into a field is the one that the field shows', () => {

@@ -12,6 +12,8 @@ export const meQuery = queryOptions({
   queryKey: ['me'],
   queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/me', { signal })),
   staleTime: 60_000,
+  // Another tab may have signed in as somebody else, in a browser that told this one nothing of it.
+  refetchOnWindowFocus: 'always',
 });
 
 /** Deliveries, newest first. */
@@ -126,7 +128,8 @@ export const endpointsQuery = queryOptions({
   },
 });
 
-const MOST_ENDPOINTS = 5_000;
+/** No more of them are read. */
+export const MOST_ENDPOINTS = 5_000;
 
 /** An endpoint. */
 export function endpointQuery(id: string) {
@@ -139,10 +142,17 @@ export function endpointQuery(id: string) {
 
 /** The versions of an endpoint, newest first. */
 export function endpointVersionsQuery(id: string) {
-  return queryOptions({
+  return infiniteQueryOptions({
     queryKey: ['endpoint-versions', id],
-    queryFn: ({ signal }) =>
-      answerOf(calls.GET('/api/v1/endpoints/{id}/versions', { params: { path: { id } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      answerOf(
+        calls.GET('/api/v1/endpoints/{id}/versions', {
+          params: { path: { id }, query: pageOf(pageParam, 50) },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 }
 
@@ -262,10 +272,14 @@ type OutageFilter = NonNullable<paths['/api/v1/outages']['get']['parameters']['q
 
 /** Outages, newest first. */
 export function outagesQuery(filter: OutageFilter) {
-  return queryOptions({
+  return infiniteQueryOptions({
     queryKey: ['outages', filter],
-    queryFn: ({ signal }) =>
-      answerOf(calls.GET('/api/v1/outages', { params: { query: { ...filter, limit: 20 } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      answerOf(
+        calls.GET('/api/v1/outages', { params: { query: { ...filter, ...pageOf(pageParam, 20) } }, signal }),
+      ),
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 }
 
@@ -277,6 +291,15 @@ export function outageQuery(id: string) {
       answerOf(calls.GET('/api/v1/outages/{id}', { params: { path: { id } }, signal })),
   });
 }
+
+/** The tenants of the installation. */
+export const tenantsQuery = infiniteQueryOptions({
+  queryKey: ['tenants'],
+  initialPageParam: undefined as string | undefined,
+  queryFn: ({ pageParam, signal }) =>
+    answerOf(calls.GET('/api/v1/tenants', { params: { query: pageOf(pageParam, 500) }, signal })),
+  getNextPageParam: (page) => page.nextCursor ?? undefined,
+});
 
 /** What a text is the id, key or ticket of. */
 export function searchQuery(text: string) {
@@ -334,9 +357,12 @@ export const checkpointsQuery = queryOptions({
 });
 
 /** The keys of the tenant. */
-export const keysQuery = queryOptions({
+export const keysQuery = infiniteQueryOptions({
   queryKey: ['keys'],
-  queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/keys', { params: { query: { limit: 100 } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  queryFn: ({ pageParam, signal }) =>
+    answerOf(calls.GET('/api/v1/keys', { params: { query: pageOf(pageParam, 100) }, signal })),
+  getNextPageParam: (page) => page.nextCursor ?? undefined,
 });
 
 /** The parameters of a page. */

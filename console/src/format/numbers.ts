@@ -6,6 +6,11 @@ export function whole(value: number): string {
   return WHOLE.format(value);
 }
 
+/** A number of which there may be more: "50+". */
+export function orMore(value: number, more: boolean): string {
+  return `${whole(value)}${more ? '+' : ''}`;
+}
+
 /** A share as a percentage; a small one is never shown as none, and a part never as all. */
 export function percent(part: number, all: number): string {
   if (all === 0) return '0 %';

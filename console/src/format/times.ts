@@ -36,9 +36,9 @@ export function shortTime(at: string, zone: Zone, now: Date): string {
     .replace(', ', ' ');
 }
 
-/** A time in the little room of an axis: "02:00" on the day of `now`, else "11-03 02:00". */
-export function axisTime(at: string, zone: Zone, now: Date): string {
-  const text = dateAndTime(at, zone).slice(0, 16);
+/** A time in the little room of an axis: "02:00" on the day of `now`, else "11-03 02:00"; with its seconds where they tell times apart. */
+export function axisTime(at: string, zone: Zone, now: Date, withSeconds = false): string {
+  const text = dateAndTime(at, zone).slice(0, withSeconds ? 19 : 16);
   return text.slice(0, 10) === dateAndTime(now.toISOString(), zone).slice(0, 10)
     ? text.slice(11)
     : text.slice(5);

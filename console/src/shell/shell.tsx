@@ -2,11 +2,12 @@ import { ProblemError } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
 import { Outlet, useLocation, useSearch } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
-import { setTenant } from '../api/client.ts';
 import { LivenessContext, useStream } from '../api/live.ts';
 import { allows, MeProvider } from '../api/me.tsx';
 import { meQuery } from '../api/queries.ts';
 import { inputText } from '../api/search-input.ts';
+import { setCaller } from '../api/sessions.ts';
+import { setTenant } from '../api/tenant.ts';
 import { moveRow, openRow } from '../keys/row-keys.ts';
 import { useKeys } from '../keys/use-keys.ts';
 import { Failure, Loading } from '../ui/notice.tsx';
@@ -26,6 +27,8 @@ export function Shell() {
   // A link that signs in comes before the question who is here, which would only be refused.
   const [code, setCode] = useState(givenSignInCode);
   const me = useQuery({ ...meQuery, enabled: code === undefined });
+  // Before the questions of the screens below, too: their answers are kept for who has asked.
+  setCaller(me.data?.tenant?.id, me.data?.actor);
   const signedOut = me.error instanceof ProblemError && me.error.problem.status === 401;
   const mayFollow = !signedOut && allows(me.data?.scopes ?? [], 'read:deliveries');
   const liveness = useStream(mayFollow ? me.data?.tenant?.id : undefined);

@@ -2,10 +2,11 @@ import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useLocation } from '@tanstack/react-router';
 import { useContext, useEffect, useState } from 'react';
 import { LivenessContext, usePolling } from '../api/live.ts';
-import { useMe } from '../api/me.tsx';
+import { useMe, useMissing } from '../api/me.tsx';
 import { type Theme, usePreferences } from '../api/preferences.tsx';
 import { operationsQuery } from '../api/queries.ts';
 import { signOut } from '../api/session.ts';
+import { orMore } from '../format/numbers.ts';
 import mark from '../mark.svg';
 import { Button } from '../ui/button.tsx';
 import { Sign } from '../ui/state.tsx';
@@ -62,16 +63,18 @@ export function Side({ onFind, onHelp }: { onFind: () => void; onHelp: () => voi
 /** How many operations wait for an approval that this session could give. */
 function Waiting() {
   const me = useMe();
-  const { data } = useInfiniteQuery({
+  const mayApprove = useMissing('approve:retries') === undefined;
+  const { data, hasNextPage } = useInfiniteQuery({
     ...operationsQuery({ state: ['awaiting_approval'] }),
+    enabled: mayApprove,
     refetchInterval: usePolling(10_000),
   });
   const mine =
     data?.pages.flatMap(({ items }) => items).filter(({ requestedBy }) => requestedBy !== me.actor) ?? [];
-  if (mine.length === 0) return null;
+  if (!mayApprove || mine.length === 0) return null;
   return (
     <span className={styles.badge}>
-      {mine.length}
+      {orMore(mine.length, hasNextPage)}
       <span className="hidden-text"> waiting</span>
     </span>
   );

@@ -1,8 +1,8 @@
 import { ProblemError } from '@redrive/client';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { chosenTenant } from '../api/client.ts';
 import { signIn as open } from '../api/session.ts';
+import { chosenTenant } from '../api/tenant.ts';
 import mark from '../mark.svg';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';

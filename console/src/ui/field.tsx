@@ -4,15 +4,23 @@ import styles from './field.module.css';
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'onChange' | 'value'> {
   label: string;
   hint?: ReactNode;
+  /** Why what stands there cannot be taken. */
+  wrong?: string | undefined;
   value: string;
   onValue: (value: string) => void;
   lines?: number;
 }
 
 /** An input with its label. */
-export function Field({ label, hint, value, onValue, lines, ...rest }: FieldProps) {
+export function Field({ label, hint, wrong, value, onValue, lines, ...rest }: FieldProps) {
   const id = useId();
-  const described = hint === undefined ? {} : { 'aria-describedby': `${id}-hint` };
+  const describing = [hint !== undefined && `${id}-hint`, wrong !== undefined && `${id}-wrong`].filter(
+    Boolean,
+  );
+  const described = {
+    ...(describing.length > 0 ? { 'aria-describedby': describing.join(' ') } : {}),
+    ...(wrong === undefined ? {} : { 'aria-invalid': true }),
+  };
   return (
     <div className={styles.field}>
       <label htmlFor={id}>{label}</label>
@@ -38,6 +46,11 @@ export function Field({ label, hint, value, onValue, lines, ...rest }: FieldProp
       {hint === undefined ? null : (
         <p id={`${id}-hint`} className={styles.hint}>
           {hint}
+        </p>
+      )}
+      {wrong === undefined ? null : (
+        <p id={`${id}-wrong`} className={styles.wrong}>
+          {wrong}
         </p>
       )}
     </div>

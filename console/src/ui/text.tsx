@@ -52,6 +52,15 @@ export function Quiet({ children }: { children: ReactNode }) {
   return <span className={styles.quiet}>{children}</span>;
 }
 
+/** What somebody wrote, in a cell: its first lines, and the whole on a longer look. */
+export function Words({ text }: { text: string }) {
+  return (
+    <span className={styles.words} title={text}>
+      {text}
+    </span>
+  );
+}
+
 /** A text of others, kept as it is: never read as anything but text. */
 export function Verbatim({ text, label }: { text: string; label: string }) {
   return (

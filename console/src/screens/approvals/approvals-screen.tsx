@@ -1,17 +1,24 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { usePolling } from '../../api/live.ts';
 import { useMe, useMissing } from '../../api/me.tsx';
 import { operationQuery, operationsQuery } from '../../api/queries.ts';
+import { orMore } from '../../format/numbers.ts';
+import { Button } from '../../ui/button.tsx';
 import { Empty, Loaded, Loading, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { IdText } from '../../ui/text.tsx';
 import type { Operation } from '../operation/operation-screen.tsx';
 import { ApprovalPanel } from './approval-panel.tsx';
 
+/** Each is read and drawn whole. */
+const AT_ONCE = 20;
+
 /** What waits for somebody's approval: yours first. */
 export function ApprovalsScreen() {
   const me = useMe();
+  const [shown, setShown] = useState(AT_ONCE);
   const missing = useMissing('approve:retries');
   const query = useInfiniteQuery({
     ...operationsQuery({ state: ['awaiting_approval'] }),
@@ -48,7 +55,24 @@ export function ApprovalsScreen() {
               </p>
             </Empty>
           ) : (
-            [...others, ...own].slice(0, 20).map(({ id }) => <Waiting key={id} id={id} />)
+            <>
+              {[...others, ...own].slice(0, shown).map(({ id }) => (
+                <Waiting key={id} id={id} />
+              ))}
+              {waiting.length > shown || query.hasNextPage ? (
+                <p>
+                  <Button
+                    busy={query.isFetchingNextPage}
+                    onClick={() => {
+                      setShown(shown + AT_ONCE);
+                      if (query.hasNextPage && waiting.length <= shown + AT_ONCE) void query.fetchNextPage();
+                    }}
+                  >
+                    {`Show more (${orMore(Math.max(0, waiting.length - shown), query.hasNextPage)} left)`}
+                  </Button>
+                </p>
+              ) : null}
+            </>
           );
         }}
       </Loaded>

@@ -7,13 +7,13 @@ import { inputText } from '../../api/search-input.ts';
 import { shortDigest } from '../../format/ids.ts';
 import { counted, whole } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
-import { Button } from '../../ui/button.tsx';
 import { type Chip, Chips } from '../../ui/chips.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { Empty, Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { Actor, IdText, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Time, Words } from '../../ui/text.tsx';
 import { isLinked } from './chain.ts';
 
 type Entry = Schema<'AuditEntry'>;
@@ -145,7 +145,9 @@ function Entries() {
                     key: 'words',
                     head: 'Words',
                     wide: true,
-                    cell: ({ words }) => [words?.ticket, words?.reason].filter(Boolean).join(' · ') || '–',
+                    cell: ({ words }) => (
+                      <Words text={[words?.ticket, words?.reason].filter(Boolean).join(' · ') || '–'} />
+                    ),
                   },
                   {
                     key: 'detail',
@@ -163,13 +165,7 @@ function Entries() {
                   },
                 ]}
               />
-              {query.hasNextPage ? (
-                <p>
-                  <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                    Show more
-                  </Button>
-                </p>
-              ) : null}
+              <ShowMore query={query} />
             </>
           );
         }}

@@ -9,12 +9,13 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { Choose, Field } from '../../ui/field.tsx';
 import { Refusal } from '../../ui/notice.tsx';
 import { Stack } from '../../ui/page.tsx';
+import { mayArriveTwice } from './twice.ts';
 
 type Delivery = Schema<'DeliveryDetails'>;
 
 /** What a person can do about one delivery. */
 export function DeliveryActs({ delivery }: { delivery: Delivery }) {
-  const { id, state, executions } = delivery;
+  const { id, state } = delivery;
   const [asked, setAsked] = useState<'retry' | 'settle'>();
   const navigate = useNavigate();
   const retry = useMutation({
@@ -27,7 +28,7 @@ export function DeliveryActs({ delivery }: { delivery: Delivery }) {
       ),
     onSuccess: (operation) => void navigate({ to: '/operations/$id', params: { id: operation.id } }),
   });
-  const twice = executions.at(-1)?.mayHaveArrived === true;
+  const twice = mayArriveTwice(delivery);
   return (
     <>
       {retry.error && asked === undefined ? <Refusal error={retry.error} /> : null}

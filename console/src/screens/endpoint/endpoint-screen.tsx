@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { endpointQuery, failureGroupsQuery, outagesQuery } from '../../api/queries.ts';
@@ -8,9 +8,11 @@ import { sentence, words } from '../../format/words.ts';
 import { buttonClass } from '../../ui/button.tsx';
 import { Loaded } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Count, IdText, Quiet, Time } from '../../ui/text.tsx';
+import { isSelectedAlone, narrowed } from '../failures/narrowed.ts';
 import { Certificates } from './certificates.tsx';
 import { EndpointActs } from './endpoint-acts.tsx';
 import { Traffic } from './traffic.tsx';
@@ -55,11 +57,8 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
             Circuit: (
               <State state={circuit} text={circuit === 'open' ? 'Open: left alone' : sentence(circuit)} />
             ),
-            Waiting: (
-              <Link to="/failures" search={{ endpointIds: [id], state: 'pending' }}>
-                <Count of={waiting.deliveries} basis={waiting.more ? 'atLeast' : 'exact'} />
-              </Link>
-            ),
+            // No list has just these: what waits here is also what a retry has taken up again.
+            Waiting: <Count of={waiting.deliveries} basis={waiting.more ? 'atLeast' : 'exact'} />,
             'Deliveries wait for':
               waitingFor.length === 0
                 ? 'nothing'
@@ -124,13 +123,13 @@ function Missed({ endpointId }: { endpointId: string }) {
       }
     >
       <Loaded query={query} what="the failures">
-        {({ groups }) =>
-          groups.length === 0 ? (
+        {(found) =>
+          found.groups.length === 0 ? (
             <Quiet>Nothing.</Quiet>
           ) : (
             <Table
               label="Failures of the endpoint"
-              rows={groups}
+              rows={found.groups}
               rowKey={({ faultCode, httpStatus }) => `${faultCode} ${httpStatus}`}
               columns={[
                 { key: 'fault', head: 'Cause', cell: ({ faultCode }) => sentence(faultCode ?? 'none yet') },
@@ -139,18 +138,17 @@ function Missed({ endpointId }: { endpointId: string }) {
                   key: 'count',
                   head: 'Deliveries',
                   right: true,
-                  cell: ({ faultCode, httpStatus, count }) => (
-                    <Link
-                      to="/failures"
-                      search={{
-                        endpointIds: [endpointId],
-                        ...(faultCode ? { faultCodes: [faultCode] } : {}),
-                        ...(httpStatus ? { httpStatus: [httpStatus] } : {}),
-                      }}
-                    >
-                      {whole(count)}
-                    </Link>
-                  ),
+                  cell: (group) =>
+                    isSelectedAlone(group, found) ? (
+                      <Link
+                        to="/failures"
+                        search={{ ...narrowed(group), endpointIds: [endpointId], state: 'failed' }}
+                      >
+                        {whole(group.count)}
+                      </Link>
+                    ) : (
+                      whole(group.count)
+                    ),
                 },
               ]}
             />
@@ -162,43 +160,46 @@ function Missed({ endpointId }: { endpointId: string }) {
 }
 
 function Outages({ endpointId }: { endpointId: string }) {
-  const query = useQuery(outagesQuery({ endpointIds: [endpointId] }));
+  const query = useInfiniteQuery(outagesQuery({ endpointIds: [endpointId] }));
   return (
     <Section title="Outages">
       <Loaded query={query} what="the outages">
-        {({ items }) =>
-          items.length === 0 ? (
+        {({ pages }) =>
+          pages[0]?.items.length === 0 ? (
             <Quiet>None that is remembered.</Quiet>
           ) : (
-            <Table
-              label="Outages"
-              rows={items}
-              rowKey={({ id }) => id}
-              columns={[
-                {
-                  key: 'from',
-                  head: 'From',
-                  cell: ({ id, window }) => (
-                    <Link to="/recover" search={{ outage: id }}>
-                      <Time at={window.from} whole />
-                    </Link>
-                  ),
-                },
-                {
-                  key: 'to',
-                  head: 'To',
-                  cell: ({ window }) => (window.to === null ? 'now' : <Time at={window.to} />),
-                },
-                { key: 'cause', head: 'Cause', cell: ({ cause }) => sentence(cause) },
-                {
-                  key: 'state',
-                  head: 'State',
-                  cell: ({ state }) => (
-                    <State state={state} text={state === 'open' ? 'Still failing' : sentence(state)} />
-                  ),
-                },
-              ]}
-            />
+            <>
+              <Table
+                label="Outages"
+                rows={pages.flatMap(({ items }) => items)}
+                rowKey={({ id }) => id}
+                columns={[
+                  {
+                    key: 'from',
+                    head: 'From',
+                    cell: ({ id, window }) => (
+                      <Link to="/recover" search={{ outage: id }}>
+                        <Time at={window.from} whole />
+                      </Link>
+                    ),
+                  },
+                  {
+                    key: 'to',
+                    head: 'To',
+                    cell: ({ window }) => (window.to === null ? 'now' : <Time at={window.to} />),
+                  },
+                  { key: 'cause', head: 'Cause', cell: ({ cause }) => sentence(cause) },
+                  {
+                    key: 'state',
+                    head: 'State',
+                    cell: ({ state }) => (
+                      <State state={state} text={state === 'open' ? 'Still failing' : sentence(state)} />
+                    ),
+                  },
+                ]}
+              />
+              <ShowMore query={query} />
+            </>
           )
         }
       </Loaded>

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { endpointsQuery } from '../../api/queries.ts';
+import { endpointsQuery, MOST_ENDPOINTS } from '../../api/queries.ts';
 import { inputText } from '../../api/search-input.ts';
-import { rate, whole } from '../../format/numbers.ts';
+import { orMore, rate, whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Field } from '../../ui/field.tsx';
@@ -11,6 +11,10 @@ import { PageHead } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Quiet } from '../../ui/text.tsx';
+import { curlFor } from '../recover/curl.ts';
+
+/** A table of more is slow to draw. */
+const SHOWN = 500;
 
 /** All endpoints of the tenant. */
 export function EndpointsScreen() {
@@ -28,7 +32,10 @@ export function EndpointsScreen() {
           return all.length === 0 ? (
             <Empty
               title="There is no endpoint yet"
-              command={`curl -X POST ${location.origin}/api/v1/endpoints -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"handle":"warehouse","url":"https://example.com/hooks"}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/endpoints', {
+                handle: 'warehouse',
+                url: 'https://example.com/hooks',
+              })}
             >
               <p>Make the first one. Its signing secret is shown once, in the answer.</p>
             </Empty>
@@ -42,12 +49,12 @@ export function EndpointsScreen() {
               />
               <p role="status">
                 <Quiet>
-                  {whole(found.length)} of {whole(all.length)}
+                  {whole(found.length)} of {orMore(all.length, all.length >= MOST_ENDPOINTS)}
                 </Quiet>
               </p>
               <Table
                 label="Endpoints"
-                rows={found.slice(0, 500)}
+                rows={found.slice(0, SHOWN)}
                 rowKey={({ id }) => id}
                 columns={[
                   {
@@ -87,6 +94,11 @@ export function EndpointsScreen() {
                   { key: 'url', head: 'Address', wide: true, cell: ({ url }) => url },
                 ]}
               />
+              {found.length > SHOWN ? (
+                <p>
+                  <Quiet>and {whole(found.length - SHOWN)} more: write a part of a handle or address.</Quiet>
+                </p>
+              ) : null}
             </>
           );
         }}

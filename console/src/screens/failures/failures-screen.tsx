@@ -10,6 +10,7 @@ import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
+import { curlFor } from '../recover/curl.ts';
 import { useDeliveryColumns } from './delivery-columns.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { Groups } from './groups.tsx';
@@ -98,7 +99,7 @@ function Deliveries({
       empty={
         <Empty
           title="Nothing matches"
-          command={`curl "${location.origin}/api/v1/deliveries?state=failed" -H "authorization: Bearer $REDRIVE_KEY"`}
+          command={curlFor(location.origin, 'GET', '/api/v1/deliveries?state=failed')}
         >
           <p>
             No delivery is like this now. Take a part of the filter away, or ask the API for the same list:

@@ -1,14 +1,13 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
-import { usePolling } from '../../api/live.ts';
-import { OPEN_STATES } from '../../api/operation-states.ts';
-import { attemptStatsQuery, eventStatsQuery, operationsQuery } from '../../api/queries.ts';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { attemptStatsQuery, eventStatsQuery } from '../../api/queries.ts';
 import { whole } from '../../format/numbers.ts';
 import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
-import { OperationsTable } from '../operations/operations-table.tsx';
+import { curlFor } from '../recover/curl.ts';
+import { OpenOperations } from './open-operations.tsx';
 import { Outages } from './outages.tsx';
 import { outcomeLines } from './outcome-lines.ts';
 import { Standing } from './standing.tsx';
@@ -24,29 +23,6 @@ export function NowScreen() {
       <OpenOperations />
       <Day />
     </>
-  );
-}
-
-function OpenOperations() {
-  const query = useInfiniteQuery({
-    ...operationsQuery({ state: [...OPEN_STATES] }),
-    refetchInterval: usePolling(3_000),
-  });
-  return (
-    <Section title="Open operations" aside={<Link to="/operations">All operations</Link>}>
-      <Loaded query={query} what="the open operations">
-        {({ pages }) => {
-          const open = pages.flatMap(({ items }) => items);
-          return open.length === 0 ? (
-            <Quiet>
-              Nothing is being recovered. <Link to="/failures">Look at what failed.</Link>
-            </Quiet>
-          ) : (
-            <OperationsTable operations={open.slice(0, 20)} />
-          );
-        }}
-      </Loaded>
-    </Section>
   );
 }
 
@@ -76,7 +52,10 @@ function Day() {
           stats.total === 0 && events.data?.total === 0 ? (
             <Empty
               title="Nothing was accepted or sent within the last day"
-              command={`curl -X POST ${location.origin}/api/v1/events -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"type":"invoice.paid","payload":{"id":"inv-1"}}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/events', {
+                type: 'invoice.paid',
+                payload: { id: 'inv-1' },
+              })}
             >
               <p>Send an event: each endpoint that wants its type gets a delivery of it.</p>
             </Empty>

@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
@@ -10,28 +10,34 @@ import { sentence } from '../../format/words.ts';
 import { buttonClass } from '../../ui/button.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { State } from '../../ui/state.tsx';
 import { Count, Quiet, Time } from '../../ui/text.tsx';
 import styles from './now.module.css';
 
 /** A card for each outage that still has something to be done: where, why, when, how many. */
 export function Outages() {
-  const query = useQuery({
+  const query = useInfiniteQuery({
     ...outagesQuery({ state: ['open', 'recovered'] }),
     refetchInterval: usePolling(5_000),
   });
   return (
     <Section title="Outages">
       <Loaded query={query} what="the outages">
-        {({ items }) =>
-          items.length === 0 ? (
+        {({ pages }) =>
+          pages[0]?.items.length === 0 ? (
             <Notice tone="good" title="No endpoint is down, and none has left anything to recover" />
           ) : (
-            <div className={styles.cards}>
-              {items.map((outage) => (
-                <Card key={outage.id} outage={outage} />
-              ))}
-            </div>
+            <>
+              <div className={styles.cards}>
+                {pages
+                  .flatMap(({ items }) => items)
+                  .map((outage) => (
+                    <Card key={outage.id} outage={outage} />
+                  ))}
+              </div>
+              <ShowMore query={query} />
+            </>
           )
         }
       </Loaded>

@@ -8,11 +8,11 @@ import { counted, whole } from '../../format/numbers.ts';
 import { confirmationFor } from '../../ui/blast-radius.ts';
 import { Button, buttonClass } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
-import { Field } from '../../ui/field.tsx';
 import { Refusal } from '../../ui/notice.tsx';
 import { Quiet } from '../../ui/text.tsx';
+import { onTheWire, unsentOf } from './extent.ts';
 import type { Operation } from './operation-screen.tsx';
+import { RateDialog } from './rate-dialog.tsx';
 
 const SCOPE = 'recover:plans';
 type Verb = 'pause' | 'resume' | 'cancel';
@@ -31,20 +31,21 @@ export function Controls({ operation }: { operation: Operation }) {
     },
   });
   const ended = hasEnded(state);
-  const unsent = counts.queued + counts.scheduled;
+  const unsent = unsentOf(operation);
+  const onWire = control.data && !ended ? onTheWire(control.data.inFlight, counts.sending) : undefined;
   const left = counts.failed + counts.unknown + counts.cancelled + counts.ignored;
   return (
     <>
       {control.error && asked === undefined ? <Refusal error={control.error} /> : null}
-      {control.data && !ended ? (
+      {onWire === undefined ? null : (
         <output>
           <Quiet>
-            {control.data.inFlight === 0
+            {onWire === 'nothing'
               ? 'Nothing is on the wire.'
-              : `${counted(control.data.inFlight, 'request is', 'requests are')} on the wire and will end.`}
+              : `${counted(onWire, 'request is', 'requests are')} on the wire and will end.`}
           </Quiet>
         </output>
-      ) : null}
+      )}
       {['accepted', 'selecting', 'running'].includes(state) ? (
         <>
           <Button needs={SCOPE} busy={control.isPending} onClick={() => control.mutate('pause')}>
@@ -119,72 +120,5 @@ export function Controls({ operation }: { operation: Operation }) {
       </Confirm>
       <RateDialog operation={operation} open={asked === 'rate'} onClose={() => setAsked(undefined)} />
     </>
-  );
-}
-
-function RateDialog({
-  operation,
-  open,
-  onClose,
-}: {
-  operation: Operation;
-  open: boolean;
-  onClose: () => void;
-}) {
-  const { id, ratePerSecond } = operation;
-  const queries = useQueryClient();
-  const [text, setText] = useState<string>();
-  const change = useMutation({
-    mutationFn: (limit: number | null) =>
-      answerOf(
-        calls.POST('/api/v1/retries/{id}/rate', { params: { path: { id } }, body: { ratePerSecond: limit } }),
-      ),
-    onSuccess: () => {
-      onClose();
-      setText(undefined);
-      return queries.invalidateQueries({ queryKey: ['operation', id] });
-    },
-  });
-  const shown = text ?? (ratePerSecond === null ? '' : String(ratePerSecond));
-  const limit = shown.trim() === '' ? null : parseFloat(shown.replace(',', '.'));
-  const usable = limit === null || limit > 0;
-  return (
-    <Dialog
-      open={open}
-      onClose={onClose}
-      title="Change the rate"
-      about={<p>It counts half a second later, for all workers together.</p>}
-      actions={
-        <>
-          <Button onClick={onClose}>Not now</Button>
-          <Button
-            look="primary"
-            type="submit"
-            form="rate"
-            busy={change.isPending}
-            refused={usable ? undefined : 'Write a number above 0, or nothing.'}
-          >
-            Set the rate
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="rate"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (usable) change.mutate(limit);
-        }}
-      >
-        <Field
-          label="Requests a second, over all endpoints"
-          hint="Empty lifts the limit of the operation; those of the endpoints stay."
-          inputMode="decimal"
-          value={shown}
-          onValue={setText}
-        />
-      </form>
-      {change.error ? <Refusal error={change.error} /> : null}
-    </Dialog>
   );
 }

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { itemPages } from '../../api/queries.ts';
-import { inputSome } from '../../api/search-input.ts';
+import { inputSome, writeSearch } from '../../api/search-input.ts';
 import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -50,7 +50,11 @@ export function ItemsScreen() {
           values={states ?? []}
           onValues={(state) => change({ state: state.length > 0 ? state : undefined }, { replace: true })}
         />
-        <DownloadButton path={`/api/v1/retries/${id}/items`} accept="text/csv" name={`${id}.csv`}>
+        <DownloadButton
+          path={`/api/v1/retries/${id}/items${writeSearch({ state: states })}`}
+          accept="text/csv"
+          name={`${[id, ...(states ?? [])].join('-')}.csv`}
+        >
           Download as CSV
         </DownloadButton>
       </Toolbar>

@@ -3,6 +3,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { usePolling } from '../../api/live.ts';
 import { operationQuery } from '../../api/queries.ts';
+import { counted } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Equation } from '../../ui/charts/equation.tsx';
 import { Loaded } from '../../ui/notice.tsx';
@@ -14,6 +15,7 @@ import { SelectionSentence } from '../recover/selection-sentence.tsx';
 import { Causes } from './causes.tsx';
 import { Controls } from './controls.tsx';
 import { EndpointLanes } from './endpoint-lanes.tsx';
+import { plannedOnly } from './extent.ts';
 import { HaltNotice } from './halt-notice.tsx';
 import { OperationFacts } from './operation-facts.tsx';
 import { Progress } from './progress.tsx';
@@ -41,7 +43,8 @@ export function OperationScreen() {
 }
 
 function Shown({ operation }: { operation: Operation }) {
-  const { id, kind, state, counts } = operation;
+  const { id, kind, state, counts, plan } = operation;
+  const planned = plannedOnly(operation);
   return (
     <>
       <PageHead
@@ -63,14 +66,23 @@ function Shown({ operation }: { operation: Operation }) {
         title="Where it stands"
         aside={operation.nothingSelected ? 'Nothing matched: it had nothing to do.' : undefined}
       >
-        <Equation
-          counts={counts}
-          link={(part, children) => (
-            <Link to="/operations/$id/items" params={{ id }} search={part ? { state: part } : {}}>
-              {children}
-            </Link>
-          )}
-        />
+        {planned !== undefined && plan !== null ? (
+          <p>
+            <Link to="/plans/$id/items" params={{ id: plan.id }}>
+              {counted(planned, 'delivery', 'deliveries')}
+            </Link>{' '}
+            planned; none is selected or sent before it runs.
+          </p>
+        ) : (
+          <Equation
+            counts={counts}
+            link={(part, children) => (
+              <Link to="/operations/$id/items" params={{ id }} search={part ? { state: part } : {}}>
+                {children}
+              </Link>
+            )}
+          />
+        )}
       </Section>
       <Section title="Now">
         <OperationFacts operation={operation} />

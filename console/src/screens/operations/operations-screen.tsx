@@ -10,10 +10,11 @@ import { inputList, inputSome, inputText, type SearchInput } from '../../api/sea
 import { fromInput, inputValue, zoneName } from '../../format/times.ts';
 import { sentence } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
-import { Button } from '../../ui/button.tsx';
 import { Choose, ChooseSome, Field, Fields, Select } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
+import { curlFor } from '../recover/curl.ts';
 import { OperationsTable } from './operations-table.tsx';
 
 /** Those that are worth a choice: the others pass within a moment. */
@@ -32,12 +33,18 @@ const STATES = [
 export function OperationsScreen() {
   const [search, change] = useUrl();
   const me = useMe();
+  const mayApprove = useMissing('approve:retries') === undefined;
   const filter = filterOf(search);
   const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
-  const waiting = useInfiniteQuery(operationsQuery({ state: ['awaiting_approval'] }));
-  const mine =
-    waiting.data?.pages.flatMap(({ items }) => items).filter(({ requestedBy }) => requestedBy !== me.actor) ??
-    [];
+  const waiting = useInfiniteQuery({
+    ...operationsQuery({ state: ['awaiting_approval'] }),
+    enabled: mayApprove,
+  });
+  const mine = mayApprove
+    ? (waiting.data?.pages ?? [])
+        .flatMap(({ items }) => items)
+        .filter(({ requestedBy }) => requestedBy !== me.actor)
+    : [];
   return (
     <>
       <PageHead
@@ -47,6 +54,7 @@ export function OperationsScreen() {
       {mine.length > 0 && filter.state === undefined ? (
         <Section title="Waiting for your approval">
           <OperationsTable operations={mine} />
+          <ShowMore query={waiting} />
         </Section>
       ) : null}
       <Filters search={search} change={change} />
@@ -58,7 +66,9 @@ export function OperationsScreen() {
               title={
                 Object.keys(filter).length > 0 ? 'No operation is like this' : 'Nothing was recovered yet'
               }
-              command={`curl -X POST ${location.origin}/api/v1/retries/plans -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"select":{"filter":{"state":["failed"]}}}'`}
+              command={curlFor(location.origin, 'POST', '/api/v1/retries/plans', {
+                select: { filter: { state: ['failed'] } },
+              })}
             >
               <p>
                 Start at <Link to="/failures">Failures</Link>, or make a plan by the API:
@@ -67,13 +77,7 @@ export function OperationsScreen() {
           ) : (
             <>
               <OperationsTable operations={operations} />
-              {query.hasNextPage ? (
-                <p>
-                  <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                    Show more
-                  </Button>
-                </p>
-              ) : null}
+              <ShowMore query={query} />
             </>
           );
         }}

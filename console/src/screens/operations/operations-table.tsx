@@ -4,7 +4,7 @@ import { whole } from '../../format/numbers.ts';
 import { Bar } from '../../ui/charts/equation.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Quiet, Time, Words } from '../../ui/text.tsx';
 
 /** Operations in rows: state, who, why, how far. */
 export function OperationsTable({ operations }: { operations: readonly Schema<'OperationSummary'>[] }) {
@@ -30,7 +30,7 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           right: true,
           cell: ({ id, state, counts }) =>
             // A plan has selected nothing yet: what it would take stands with it.
-            state === 'planned' ? (
+            counts.expected === 0 && (state === 'planned' || state === 'awaiting_approval') ? (
               <Quiet>–</Quiet>
             ) : (
               <Link to="/operations/$id/items" params={{ id }}>
@@ -51,7 +51,11 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           head: 'Why',
           wide: true,
           cell: ({ reason, ticket }) =>
-            [ticket, reason].filter(Boolean).join(' · ') || <Quiet>not said</Quiet>,
+            reason || ticket ? (
+              <Words text={[ticket, reason].filter(Boolean).join(' · ')} />
+            ) : (
+              <Quiet>not said</Quiet>
+            ),
         },
         { key: 'began', head: 'Began', wide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
       ]}

@@ -1,4 +1,5 @@
 import type { Schema } from '../../api/client.ts';
+import { chosenTenant } from '../../api/tenant.ts';
 import { quoted } from './curl.ts';
 
 type Request = Schema<'RetryRequest'>;
@@ -61,9 +62,10 @@ const OPTIONS: Flags<Options> = {
   onAmbiguous: one('--on-ambiguous'),
 };
 
-/** A command line of `redrive`, for a POSIX shell. */
+/** A command line of `redrive`, for a POSIX shell; a key of the installation says which tenant. */
 export function redriveLine(words: readonly string[]): string {
-  return ['redrive', ...words.map(word)].join(' ');
+  const tenant = chosenTenant();
+  return ['redrive', ...(tenant === undefined ? [] : ['--tenant', tenant]), ...words].map(word).join(' ');
 }
 
 /** The words that have the same plan made by the command line. */

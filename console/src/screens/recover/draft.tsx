@@ -1,7 +1,7 @@
 import { answerOf } from '@redrive/client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { useMe } from '../../api/me.tsx';
@@ -35,6 +35,11 @@ export function Draft({ search }: { search: SearchInput }) {
   const few = Array.isArray(selection.deliveryIds) ? selection.deliveryIds.length : Number.POSITIVE_INFINITY;
   // The URL follows what is on the screen, and the plan is made of what is on the screen.
   const [chosen, setChosen] = useState(() => paceOf(search));
+  const [wrong, setWrong] = useState<Readonly<Record<string, string | undefined>>>({});
+  const noteWrong = useCallback(
+    (label: string, why: string | undefined) => setWrong((before) => ({ ...before, [label]: why })),
+    [],
+  );
   const pace = fitting(chosen, few);
   const mode = inputText(search.mode) === 'replay' ? 'replay' : 'retry';
   const newIdentity = mode === 'replay' && inputText(search.identity) === 'new';
@@ -66,6 +71,7 @@ export function Draft({ search }: { search: SearchInput }) {
             look="primary"
             needs="recover:plans"
             busy={freeze.isPending}
+            refused={Object.values(wrong).find((why) => why !== undefined)}
             onClick={() => freeze.mutate()}
           >
             Freeze a plan
@@ -96,6 +102,7 @@ export function Draft({ search }: { search: SearchInput }) {
           <Stack>
             <PaceFields
               pace={pace}
+              onWrong={noteWrong}
               onPace={(next) => {
                 setChosen(next);
                 change(paceSearch(next), { replace: true });

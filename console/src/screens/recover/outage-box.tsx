@@ -2,11 +2,14 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { outageQuery } from '../../api/queries.ts';
+import { whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Loaded } from '../../ui/notice.tsx';
 import { Facts } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Count, Time } from '../../ui/text.tsx';
+
+const SHOWN = 3;
 
 /** The outage that a recovery is about. */
 export function OutageBox({ id }: { id: string }) {
@@ -40,19 +43,24 @@ export function OutageBox({ id }: { id: string }) {
             'Plans and operations':
               operations.length === 0
                 ? undefined
-                : operations.slice(0, 3).map(({ operationId, planId, state: at }) => (
-                    <div key={operationId}>
-                      {planId !== null && at === 'planned' ? (
-                        <Link to="/recover" search={{ plan: planId }}>
-                          Plan that was made for it
-                        </Link>
-                      ) : (
-                        <Link to="/operations/$id" params={{ id: operationId }}>
-                          {sentence(at)}
-                        </Link>
-                      )}
-                    </div>
-                  )),
+                : [
+                    ...operations.slice(0, SHOWN).map(({ operationId, planId, state: at }) => (
+                      <div key={operationId}>
+                        {planId !== null && at === 'planned' ? (
+                          <Link to="/recover" search={{ plan: planId }}>
+                            Plan that was made for it
+                          </Link>
+                        ) : (
+                          <Link to="/operations/$id" params={{ id: operationId }}>
+                            {sentence(at)}
+                          </Link>
+                        )}
+                      </div>
+                    )),
+                    operations.length > SHOWN ? (
+                      <div key="more">and {whole(operations.length - SHOWN)} more</div>
+                    ) : null,
+                  ],
           }}
         />
       )}

@@ -1,9 +1,17 @@
-import { useState } from 'react';
-import { Check, Field, Fields } from '../../ui/field.tsx';
+import { Check, Fields } from '../../ui/field.tsx';
+import { NumberField } from './number-field.tsx';
 import { CAREFUL, type Pace } from './pace.ts';
 
 /** The pace as fields. */
-export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) => void }) {
+export function PaceFields({
+  pace,
+  onPace,
+  onWrong,
+}: {
+  pace: Pace;
+  onPace: (pace: Pace) => void;
+  onWrong: (label: string, why: string | undefined) => void;
+}) {
   const set = (change: { [Member in keyof Pace]?: Pace[Member] | undefined }) => {
     const next = { ...pace, ...change };
     onPace(Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as Pace);
@@ -13,12 +21,14 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) 
     <>
       <Fields>
         <NumberField
+          onWrong={onWrong}
           label="Rate, requests a second"
           hint="Over all endpoints; empty for no limit of its own."
           value={pace.ratePerSecond}
           onValue={(ratePerSecond) => set({ ratePerSecond })}
         />
         <NumberField
+          onWrong={onWrong}
           label="Halt above, % bad of the last minute"
           hint="From 50 attempts on; empty for never."
           value={pace.haltAtFailurePercent}
@@ -33,12 +43,14 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) 
       {canary ? (
         <Fields>
           <NumberField
+            onWrong={onWrong}
             label="Canary, deliveries of each endpoint"
             value={canary.count}
             needed
             onValue={(count = 1) => set({ canary: { ...canary, count: Math.max(1, Math.round(count)) } })}
           />
           <NumberField
+            onWrong={onWrong}
             label="Hold the others above, % bad"
             value={canary.maxFailurePercent}
             needed
@@ -54,12 +66,14 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) 
       {ramp ? (
         <Fields>
           <NumberField
+            onWrong={onWrong}
             label="Begin with, requests a second"
             value={ramp.startPerSecond}
             needed
             onValue={(start = 1) => set({ ramp: { ...ramp, startPerSecond: start } })}
           />
           <NumberField
+            onWrong={onWrong}
             label="Double every, seconds"
             value={ramp.everySeconds}
             needed
@@ -68,38 +82,5 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) 
         </Fields>
       ) : null}
     </>
-  );
-}
-
-/** A number that may be empty, unless it is needed; it counts as it is typed, and what is none is put right afterwards. */
-function NumberField({
-  label,
-  hint,
-  value,
-  needed = false,
-  onValue,
-}: {
-  label: string;
-  hint?: string;
-  value: number | undefined;
-  needed?: boolean;
-  onValue: (value: number | undefined) => void;
-}) {
-  const [typed, setTyped] = useState<string>();
-  return (
-    <Field
-      label={label}
-      {...(hint === undefined ? {} : { hint })}
-      inputMode="decimal"
-      value={typed ?? (value === undefined ? '' : String(value))}
-      onValue={(text) => {
-        setTyped(text);
-        const number = Number(text.replace(',', '.'));
-        if (text.trim() === '') {
-          if (!needed) onValue(undefined);
-        } else if (number > 0 || (number === 0 && needed)) onValue(number);
-      }}
-      onBlur={() => setTyped(undefined)}
-    />
   );
 }

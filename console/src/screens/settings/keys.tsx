@@ -1,24 +1,29 @@
 import { answerOf } from '@redrive/client';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
 import { useMissing } from '../../api/me.tsx';
 import { keysQuery } from '../../api/queries.ts';
+import { sentence } from '../../format/words.ts';
 import { Button } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
+import { ShowMore } from '../../ui/show-more.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Time } from '../../ui/text.tsx';
+import { keyState } from './key-state.ts';
 import { NewKey } from './new-key.tsx';
 
 type Key = Schema<'Key'>;
 
+const TONES = { good: 'good', expired: 'bad', revoked: 'still' } as const;
+
 /** The keys of the tenant: made, seen, revoked. */
 export function Keys() {
   const missing = useMissing('write:keys');
-  const query = useQuery({ ...keysQuery, enabled: missing === undefined });
+  const query = useInfiniteQuery({ ...keysQuery, enabled: missing === undefined });
   const queries = useQueryClient();
   const [revoked, setRevoked] = useState<Key>();
   const [making, setMaking] = useState(false);
@@ -40,54 +45,55 @@ export function Keys() {
     >
       {missing === undefined ? (
         <Loaded query={query} what="the keys">
-          {({ items }) => (
-            <Table
-              label="Keys"
-              rows={items}
-              rowKey={({ id }) => id}
-              columns={[
-                { key: 'name', head: 'Name', cell: ({ name }) => name },
-                {
-                  key: 'scopes',
-                  head: 'May do',
-                  wide: true,
-                  cell: ({ scopes, grant }) => grant ?? scopes.join(', '),
-                },
-                { key: 'made', head: 'Made', wide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
-                {
-                  key: 'ends',
-                  head: 'Expires',
-                  wide: true,
-                  cell: ({ expiresAt }) => <Time at={expiresAt} />,
-                },
-                {
-                  key: 'state',
-                  head: 'State',
-                  cell: ({ revokedAt }) =>
-                    revokedAt === null ? (
-                      <State state="enabled" text="Good" />
-                    ) : (
-                      <State state="ignored" text="Revoked" />
-                    ),
-                },
-                {
-                  key: 'revoke',
-                  head: <span className="hidden-text">Revoke</span>,
-                  right: true,
-                  cell: (key) =>
-                    key.revokedAt === null ? (
-                      <Button
-                        small
-                        look="danger"
-                        aria-label={`Revoke ${key.name}`}
-                        onClick={() => setRevoked(key)}
-                      >
-                        Revoke…
-                      </Button>
-                    ) : null,
-                },
-              ]}
-            />
+          {({ pages }) => (
+            <>
+              <Table
+                label="Keys"
+                rows={pages.flatMap(({ items }) => items)}
+                rowKey={({ id }) => id}
+                columns={[
+                  { key: 'name', head: 'Name', cell: ({ name }) => name },
+                  {
+                    key: 'scopes',
+                    head: 'May do',
+                    wide: true,
+                    cell: ({ scopes, grant }) => grant ?? scopes.join(', '),
+                  },
+                  { key: 'made', head: 'Made', wide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
+                  {
+                    key: 'ends',
+                    head: 'Expires',
+                    wide: true,
+                    cell: ({ expiresAt }) => <Time at={expiresAt} />,
+                  },
+                  {
+                    key: 'state',
+                    head: 'State',
+                    cell: (key) => {
+                      const state = keyState(key, new Date());
+                      return <State state={state} text={sentence(state)} tone={TONES[state]} />;
+                    },
+                  },
+                  {
+                    key: 'revoke',
+                    head: <span className="hidden-text">Revoke</span>,
+                    right: true,
+                    cell: (key) =>
+                      key.revokedAt === null ? (
+                        <Button
+                          small
+                          look="danger"
+                          aria-label={`Revoke ${key.name}`}
+                          onClick={() => setRevoked(key)}
+                        >
+                          Revoke…
+                        </Button>
+                      ) : null,
+                  },
+                ]}
+              />
+              <ShowMore query={query} />
+            </>
           )}
         </Loaded>
       ) : (

@@ -1,8 +1,10 @@
 import { answerOf } from '@redrive/client';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
+import { useReadForForm } from '../../api/read-for-form.ts';
 import { words } from '../../format/words.ts';
+import { writtenNumber } from '../../format/written-number.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { ChooseSome, Field, Fields } from '../../ui/field.tsx';
@@ -17,10 +19,9 @@ const QUOTAS = ['itemsPerOperation', 'itemsPerDay', 'openOperations', 'ratePerSe
 
 /** Changes the policy as a whole; what this form does not show stays as it is. */
 export function PolicyForm({ onClose }: { onClose: () => void }) {
-  const query = useQuery({
+  const query = useReadForForm({
     queryKey: ['policy'],
     queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/policy', { signal })),
-    staleTime: 0,
   });
   return (
     <Loaded query={query} what="the policy">
@@ -39,17 +40,21 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
   }));
   const [pattern, setPattern] = useState(kept.ticketPattern ?? '');
   const [when, setWhen] = useState(kept.approveWhen);
+  const numberOf = (name: string) => writtenNumber(numbers[name] ?? '').value;
+  const wrong = Object.values(numbers)
+    .map((text) => writtenNumber(text).wrong)
+    .find((why) => why !== undefined);
   const save = useMutation({
     mutationFn: () =>
       answerOf(
         calls.PUT('/api/v1/policy', {
           body: {
-            ...given('reasonAbove', numberOf(numbers.reasonAbove)),
+            ...given('reasonAbove', numberOf('reasonAbove')),
             ...given('ticketPattern', pattern.trim() === '' ? undefined : pattern.trim()),
-            ...given('approveAbove', numberOf(numbers.approveAbove)),
+            ...given('approveAbove', numberOf('approveAbove')),
             approveWhen: when,
-            approvers: { count: numberOf(numbers.approvers) ?? 1 },
-            quotas: Object.assign({}, ...QUOTAS.map((quota) => given(quota, numberOf(numbers[quota])))),
+            approvers: { count: numberOf('approvers') ?? 1 },
+            quotas: Object.assign({}, ...QUOTAS.map((quota) => given(quota, numberOf(quota)))),
             freezeWindows: kept.freezeWindows.map(({ endpoints, ...window }) => ({
               ...window,
               ...given('endpoints', endpoints ?? undefined),
@@ -66,6 +71,7 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
     <Field
       label={label}
       {...(hint === undefined ? {} : { hint })}
+      wrong={writtenNumber(numbers[name] ?? '').wrong}
       inputMode="decimal"
       value={numbers[name] ?? ''}
       onValue={(value) => setNumbers((before) => ({ ...before, [name]: value }))}
@@ -85,7 +91,7 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
       actions={
         <>
           <Button onClick={onClose}>Not now</Button>
-          <Button look="primary" busy={save.isPending} onClick={() => save.mutate()}>
+          <Button look="primary" busy={save.isPending} refused={wrong} onClick={() => save.mutate()}>
             Set the policy
           </Button>
         </>
@@ -122,11 +128,6 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
 
 function textOf(value: number | null): string {
   return value === null ? '' : String(value);
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  const value = parseFloat((text ?? '').replace(',', '.'));
-  return Number.isFinite(value) ? value : undefined;
 }
 
 function given<Value>(name: string, value: Value | undefined): Record<string, Value> {

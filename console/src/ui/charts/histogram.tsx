@@ -27,7 +27,7 @@ export function Histogram({
 }) {
   const { zone } = usePreferences();
   const [drag, setDrag] = useState<{ start: number; end: number }>();
-  const most = Math.max(1, ...buckets.map(({ count }) => count));
+  const most = Math.max(0, ...buckets.map(({ count }) => count));
   const step = WIDTH / Math.max(1, buckets.length);
   const [low, high] = drag ? [Math.min(drag.start, drag.end), Math.max(drag.start, drag.end)] : [-1, -2];
   const choose = () => {
@@ -78,7 +78,7 @@ export function Histogram({
       </svg>
       <div className={styles.axis} aria-hidden="true">
         <span>{first ? axisTime(first.from, zone, new Date()) : ''}</span>
-        <span>at most {whole(most)} an hour</span>
+        <span>{most === 0 ? 'none' : `at most ${whole(most)} an hour`}</span>
         <span>{last ? axisTime(last.to, zone, new Date()) : ''}</span>
       </div>
       <details className={styles.twin}>

@@ -88,8 +88,8 @@ function optionsFor(
         font,
         space: 120,
         size: 32,
-        values: (_, seconds) =>
-          seconds.map((at) => axisTime(new Date(at * 1_000).toISOString(), zone, new Date())),
+        values: (_, seconds, __, ___, apart) =>
+          seconds.map((at) => axisTime(new Date(at * 1_000).toISOString(), zone, new Date(), apart < 60)),
       },
       {
         ...quiet,
