@@ -20,7 +20,7 @@ const MEMBERS: Readonly<Record<keyof Required<DeliveryQuery>, Read>> = {
   eventTypes: { list: same },
   sources: { list: same },
   faultCodes: { list: same },
-  httpStatus: { list: numberLike(/^\d{1,9}$/) },
+  httpStatus: { list: numberLike(/^[1-9]\d\d$/) },
   ingestionBatchIds: { list: same },
   dispatchBatchIds: { list: same },
   key: { text: same },
@@ -28,7 +28,7 @@ const MEMBERS: Readonly<Record<keyof Required<DeliveryQuery>, Read>> = {
   to: { text: same },
   lastAttemptBefore: { text: same },
   lastAttemptAfter: { text: same },
-  pendingLongerThanMs: { text: numberLike(/^\d{1,11}$/) },
+  pendingLongerThanMs: { text: numberLike(/^(0|[1-9]\d{0,10})$/) },
   blocking: { text: same },
 };
 

@@ -13,6 +13,8 @@ import { Choose } from '../../ui/field.tsx';
 import { Command, Notice, Refusal } from '../../ui/notice.tsx';
 import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
 import { Count, Quiet } from '../../ui/text.tsx';
+import { noValuesIn } from '../failures/filter-values.ts';
+import { NoValues } from '../failures/no-values.tsx';
 import { askedIn } from './asked.ts';
 import { planWords, redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
@@ -63,6 +65,8 @@ export function Draft({
     },
   });
   const filter = filterIn(selection);
+  const query = deliveryQueryOf(search);
+  const none = filter !== undefined && noValuesIn(query).length > 0;
   return (
     <>
       <PageHead
@@ -72,6 +76,7 @@ export function Draft({
           <Button
             look="primary"
             needs="recover:plans"
+            refused={none ? 'The filter matches nothing.' : undefined}
             busy={freeze.isPending}
             onClick={() => freeze.mutate()}
           >
@@ -93,7 +98,8 @@ export function Draft({
         <Panel>
           <Stack>
             <SelectionSentence selection={selection} />
-            {filter ? <Estimate selection={selection} pace={pace} /> : null}
+            {none ? <NoValues query={query} /> : null}
+            {filter && !none ? <Estimate selection={selection} pace={pace} /> : null}
             {typeof selection.outage === 'string' ? <OutageBox id={selection.outage} /> : null}
           </Stack>
         </Panel>
