@@ -1,6 +1,9 @@
 /** The zone in which times are shown. */
 export type Zone = 'utc' | 'local';
 
+/** Shows a time, in the zone that was chosen. */
+export type TimeWords = (at: string) => string;
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(zone: Zone, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

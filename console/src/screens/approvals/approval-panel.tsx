@@ -14,14 +14,18 @@ import { Refusal } from '../../ui/notice.tsx';
 import { Facts, Panel, Stack, Toolbar } from '../../ui/page.tsx';
 import { Actor, IdText, Time } from '../../ui/text.tsx';
 import type { Operation } from '../operation/operation-screen.tsx';
+import { howFacts } from '../recover/how-facts.ts';
+import { PlanEndpoints } from '../recover/plan-endpoints.tsx';
 import { PlanRisks } from '../recover/plan-risks.tsx';
 import { SelectionSentence } from '../recover/selection-sentence.tsx';
+import { useTimeWords } from '../recover/use-time-words.ts';
 import { type Said, type Saying, say } from './say.ts';
 
 /** What an operation waits for, what it would do, and the ways to say yes or no. */
 export function ApprovalPanel({ operation, approval }: { operation: Operation; approval: Approval }) {
   const planId = operation.plan?.id;
   const plan = useQuery({ ...planQuery(planId ?? ''), enabled: planId !== undefined });
+  const time = useTimeWords();
   const { needed, given } = approval.approvers;
   return (
     <Panel>
@@ -38,6 +42,10 @@ export function ApprovalPanel({ operation, approval }: { operation: Operation; a
             ),
             'Would be sent': plan.data ? whole(plan.data.count.sends) : undefined,
             'Time to finish': plan.data?.timeToFinish ? timeRange(plan.data.timeToFinish) : undefined,
+            ...howFacts(operation, time),
+            'Left to live traffic': plan.data
+              ? `${plan.data.liveHeadroomPercent} % of each endpoint`
+              : undefined,
             'Asked for by': <Actor actor={operation.requestedBy} />,
             Reason: operation.reason ?? undefined,
             Ticket: operation.ticket ?? undefined,
@@ -58,7 +66,12 @@ export function ApprovalPanel({ operation, approval }: { operation: Operation; a
             ))}
           </ul>
         )}
-        {plan.data ? <PlanRisks plan={plan.data} /> : null}
+        {plan.data ? (
+          <>
+            <PlanRisks plan={plan.data} />
+            <PlanEndpoints plan={plan.data} />
+          </>
+        ) : null}
         <Verdicts operation={operation} approval={approval} />
       </Stack>
     </Panel>

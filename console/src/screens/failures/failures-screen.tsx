@@ -2,10 +2,10 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type DeliveryQuery, deliveryQueryOf } from '../../api/delivery-query.ts';
 import { deliveryPages } from '../../api/queries.ts';
-import { inputList } from '../../api/search-input.ts';
+import { inputList, type SearchInput } from '../../api/search-input.ts';
 import { counted } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
-import { buttonClass } from '../../ui/button.tsx';
+import { Button, buttonClass } from '../../ui/button.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
@@ -13,9 +13,11 @@ import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import { curlFor } from '../recover/curl.ts';
 import { useDeliveryColumns } from './delivery-columns.tsx';
 import { FilterBar } from './filter-bar.tsx';
+import { noValuesIn } from './filter-values.ts';
 import { Groups } from './groups.tsx';
 import { Hours } from './hours.tsx';
 import { Matching } from './matching.tsx';
+import { NoValues } from './no-values.tsx';
 
 /** More ids than these do not fit into an address: a filter says it better. */
 const MOST_PICKED = 100;
@@ -29,8 +31,9 @@ export function FailuresScreen() {
     state: states.includes('any') ? undefined : states,
   });
   const failures = !states.includes('any') && states.every((state) => state === 'failed');
-  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const ids = [...picked];
+  const none = noValuesIn(query).length > 0;
+  const picking = usePicking();
+  const ids = [...picking.picked];
   return (
     <>
       <PageHead
@@ -52,41 +55,64 @@ export function FailuresScreen() {
                 Recover the {counted(Math.min(ids.length, MOST_PICKED), 'picked one', 'picked ones')}…
               </Link>
             )}
-            <Link to="/recover" search={{ ...query, state: states }} className={buttonClass('primary')}>
-              Recover all that match…
-            </Link>
+            {none ? (
+              <Button look="primary" refused="This filter matches nothing.">
+                Recover all that match…
+              </Button>
+            ) : (
+              <Link to="/recover" search={{ ...query, state: states }} className={buttonClass('primary')}>
+                Recover all that match…
+              </Link>
+            )}
           </>
         }
       />
       <FilterBar search={{ ...search, state: states }} change={change} />
+      {none ? <NoValues query={query} /> : <Matches query={query} picking={picking} change={change} />}
+    </>
+  );
+}
+
+interface Picking {
+  picked: ReadonlySet<string>;
+  toggle: (id: string) => void;
+}
+
+function usePicking(): Picking {
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  return {
+    picked,
+    toggle: (id) =>
+      setPicked((before) => {
+        const after = new Set(before);
+        if (!after.delete(id)) after.add(id);
+        return after;
+      }),
+  };
+}
+
+/** What matches: when, where and why, and which. */
+function Matches({
+  query,
+  picking,
+  change,
+}: {
+  query: DeliveryQuery;
+  picking: Picking;
+  change: (change: SearchInput) => void;
+}) {
+  return (
+    <>
       <Hours query={query} onRange={(from, to) => change({ from, to })} />
       <Groups query={query} />
-      <Section title="Deliveries" aside={<Matching query={query} picked={ids.length} />}>
-        <Deliveries
-          query={query}
-          picked={picked}
-          toggle={(id) =>
-            setPicked((before) => {
-              const after = new Set(before);
-              if (!after.delete(id)) after.add(id);
-              return after;
-            })
-          }
-        />
+      <Section title="Deliveries" aside={<Matching query={query} picked={picking.picked.size} />}>
+        <Deliveries query={query} picking={picking} />
       </Section>
     </>
   );
 }
 
-function Deliveries({
-  query,
-  picked,
-  toggle,
-}: {
-  query: DeliveryQuery;
-  picked: ReadonlySet<string>;
-  toggle: (id: string) => void;
-}) {
+function Deliveries({ query, picking }: { query: DeliveryQuery; picking: Picking }) {
   const rows = usePagedRows(deliveryPages(query));
   const columns = useDeliveryColumns();
   return (
@@ -95,7 +121,7 @@ function Deliveries({
       rows={rows}
       columns={columns}
       rowKey={({ id }) => id}
-      picking={{ picked, toggle }}
+      picking={picking}
       empty={
         <Empty
           title="Nothing matches"

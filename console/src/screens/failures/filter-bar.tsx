@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { deliveryQueryOf } from '../../api/delivery-query.ts';
 import { STATES } from '../../api/delivery-states.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
@@ -13,24 +13,8 @@ import { sentence, words } from '../../format/words.ts';
 import { Button } from '../../ui/button.tsx';
 import { type Chip, Chips } from '../../ui/chips.tsx';
 import styles from './filter-bar.module.css';
-import { FAULTS } from './filter-values.ts';
-
-const NAMES: Readonly<Record<string, string>> = {
-  state: 'State',
-  endpointIds: 'Endpoint',
-  eventTypes: 'Type',
-  sources: 'Source',
-  faultCodes: 'Cause',
-  httpStatus: 'Status',
-  ingestionBatchIds: 'Batch sent with',
-  dispatchBatchIds: 'Batch dispatched with',
-  key: 'Key',
-  from: 'Accepted from',
-  to: 'Accepted before',
-  lastAttemptBefore: 'Last tried before',
-  lastAttemptAfter: 'Last tried after',
-  pendingLongerThanMs: 'Pending longer than',
-};
+import { filterName } from './filter-names.ts';
+import { FAULTS, noValueOf } from './filter-values.ts';
 
 const TIMES = new Set(['from', 'to', 'lastAttemptBefore', 'lastAttemptAfter']);
 
@@ -53,15 +37,17 @@ export function FilterBar({
   const { zone } = usePreferences();
   const query = deliveryQueryOf(search);
   const shown = (member: string, value: string) => {
+    if (noValueOf(member, value) !== undefined) return `${value} (no such value)`;
     if (member === 'endpointIds') return nameOf(value);
     if (member === 'faultCodes' || member === 'state') return words(value);
     if (TIMES.has(member)) return `${dateAndTime(value, zone)} ${zoneName(zone)}`;
+    if (member === 'blocking') return 'yes';
     return member === 'pendingLongerThanMs' ? duration(Number(value)) : value;
   };
   const chips = Object.entries(query).flatMap(([member, value]): Chip[] =>
     (Array.isArray(value) ? value : [value]).map((each) => ({
       key: `${member} ${each}`,
-      name: NAMES[member] ?? member,
+      name: filterName(member),
       value: shown(member, String(each)),
       remove: () => {
         const left = inputList(search[member])?.filter((other) => other !== String(each));
@@ -104,6 +90,8 @@ const ADDED = [
 function AddFilter({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {
   const [member, setMember] = useState<string>('endpointIds');
   const [value, setValue] = useState('');
+  const [refused, setRefused] = useState<string>();
+  const said = useId();
   const { zone } = usePreferences();
   const mayRead = useMissing('read:endpoints') === undefined;
   const endpoints = useQuery({ ...endpointsQuery, enabled: mayRead });
@@ -117,7 +105,9 @@ function AddFilter({ search, change }: { search: SearchInput; change: (change: S
           : undefined;
   const add = (text: string) => {
     const one = TIMES.has(member) ? fromInput(text, zone) : text.trim();
-    if (one === undefined || one === '') return;
+    const none = one ? noValueOf(member, one) : 'Say which one first.';
+    setRefused(none);
+    if (one === undefined || none !== undefined) return;
     setValue('');
     const single = TIMES.has(member) || member === 'key';
     const before = (inputList(search[member]) ?? []).filter((each) => each !== 'any');
@@ -139,17 +129,22 @@ function AddFilter({ search, change }: { search: SearchInput; change: (change: S
           onChange={({ target }) => {
             setMember(target.value);
             setValue('');
+            setRefused(undefined);
           }}
         >
           {ADDED.map((each) => (
             <option key={each} value={each}>
-              {NAMES[each]}
+              {filterName(each)}
             </option>
           ))}
         </select>
       </label>
       {choices ? (
-        <select aria-label={NAMES[member]} value="" onChange={({ target }) => add(target.value)}>
+        <select
+          aria-label={filterName(member)}
+          value=""
+          onChange={({ target }) => (target.value === '' ? undefined : add(target.value))}
+        >
           <option value="">Choose…</option>
           {choices.map(([id, text]) => (
             <option key={id} value={id}>
@@ -159,17 +154,27 @@ function AddFilter({ search, change }: { search: SearchInput; change: (change: S
         </select>
       ) : (
         <input
-          aria-label={NAMES[member]}
+          aria-label={filterName(member)}
           type={TIMES.has(member) ? 'datetime-local' : 'text'}
           inputMode={member === 'httpStatus' ? 'numeric' : undefined}
+          aria-invalid={refused !== undefined}
+          aria-describedby={refused === undefined ? undefined : said}
           value={value}
-          onChange={({ target }) => setValue(target.value)}
+          onChange={({ target }) => {
+            setValue(target.value);
+            setRefused(undefined);
+          }}
         />
       )}
       {choices ? null : (
         <Button small type="submit">
           Add
         </Button>
+      )}
+      {refused === undefined ? null : (
+        <p id={said} role="alert">
+          {refused}
+        </p>
       )}
     </form>
   );

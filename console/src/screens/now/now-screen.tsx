@@ -69,7 +69,9 @@ function Day() {
                   : []),
                 ...outcomeLines(stats),
               ]}
-              onRange={(from, to) => void navigate({ to: '/failures', search: { from, to } })}
+              onRange={(lastAttemptAfter, lastAttemptBefore) =>
+                void navigate({ to: '/failures', search: { lastAttemptAfter, lastAttemptBefore } })
+              }
             >
               <Quiet>Drag over a time to see what failed in it.</Quiet>
             </TimeChart>

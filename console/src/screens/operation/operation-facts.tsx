@@ -7,12 +7,16 @@ import { Facts } from '../../ui/page.tsx';
 import { Actor, Time } from '../../ui/text.tsx';
 import { redriveLine } from '../recover/command-line.ts';
 import { curlFor } from '../recover/curl.ts';
+import { howFacts } from '../recover/how-facts.ts';
+import { useTimeWords } from '../recover/use-time-words.ts';
 import type { Operation } from './operation-screen.tsx';
 import { useCountdown } from './use-countdown.ts';
 
 /** What one asks first: how fast, until when, what it waits for, who wanted it. */
 export function OperationFacts({ operation }: { operation: Operation }) {
-  const { nextEvent, waitingFor, etaSeconds, etaLeavesOut, options } = operation;
+  const { nextEvent, waitingFor, etaSeconds, etaLeavesOut } = operation;
+  // Its head says the kind, and its limit now is another than the one that it began with.
+  const { Kind: _, Rate: __, ...how } = howFacts(operation, useTimeWords());
   const left = useCountdown(nextEvent?.at);
   return (
     <Facts
@@ -43,9 +47,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
         'Next event': nextEvent
           ? `${words(nextEvent.what)}${left === undefined ? '' : ` in ${left}`}`
           : undefined,
-        Canary: options.canary
-          ? `${options.canary.count} of each endpoint, held above ${options.canary.maxFailurePercent} % bad`
-          : undefined,
+        ...how,
         'Asked for by': <Actor actor={operation.requestedBy} />,
         Ticket: operation.ticket ?? undefined,
         Began: <Time at={operation.createdAt} whole />,

@@ -3,35 +3,46 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
-import type { DeliveryQuery } from '../../api/delivery-query.ts';
-import { useMe } from '../../api/me.tsx';
+import { deliveryQueryOf } from '../../api/delivery-query.ts';
 import { deliveryCountQuery, planQuery } from '../../api/queries.ts';
-import { inputText, type SearchInput } from '../../api/search-input.ts';
+import type { SearchInput } from '../../api/search-input.ts';
 import { duration } from '../../format/durations.ts';
-import { whole } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Button } from '../../ui/button.tsx';
-import { Choose, Field, Fields } from '../../ui/field.tsx';
+import { Choose } from '../../ui/field.tsx';
 import { Command, Notice, Refusal } from '../../ui/notice.tsx';
 import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
 import { Count, Quiet } from '../../ui/text.tsx';
+import { noValuesIn } from '../failures/filter-values.ts';
+import { NoValues } from '../failures/no-values.tsx';
+import { askedIn } from './asked.ts';
 import { planWords, redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
+import { MoreChips } from './more-chips.tsx';
+import { moreOptionsOf } from './more-options.ts';
 import { OutageBox } from './outage-box.tsx';
 import { type Pace, paceOf, paceSearch, secondsAt } from './pace.ts';
 import { PaceFields } from './pace-fields.tsx';
-import { filterIn, selectionOf } from './selection.ts';
+import { filterIn, type Selection, selectionSearch } from './selection.ts';
 import { SelectionSentence } from './selection-sentence.tsx';
+import { type Words, WordsFields } from './words-fields.tsx';
 
 type Request = Schema<'RetryRequest'>;
 
 /** What is to be recovered, and how; nothing is sent yet. */
-export function Draft({ search }: { search: SearchInput }) {
+export function Draft({
+  search,
+  given,
+  onGiven,
+}: {
+  search: SearchInput;
+  given: Words;
+  onGiven: (given: Words) => void;
+}) {
   const [, change] = useUrl();
   const queries = useQueryClient();
-  const [reason, setReason] = useState('');
-  const [ticket, setTicket] = useState('');
-  const selection = selectionOf(search);
+  const { select: selection, mode, target, newIdentity } = askedIn(search);
+  const more = moreOptionsOf(search);
   const few = Array.isArray(selection.deliveryIds) ? selection.deliveryIds.length : Number.POSITIVE_INFINITY;
   // The URL follows what is on the screen, and the plan is made of what is on the screen.
   const [chosen, setChosen] = useState(() => paceOf(search));
@@ -41,17 +52,15 @@ export function Draft({ search }: { search: SearchInput }) {
     [],
   );
   const pace = fitting(chosen, few);
-  const mode = inputText(search.mode) === 'replay' ? 'replay' : 'retry';
-  const newIdentity = mode === 'replay' && inputText(search.identity) === 'new';
-  const target = inputText(search.target) === 'original' ? 'original' : 'current';
+  const [reason, ticket] = [given.reason.trim(), given.ticket.trim()];
   const body: Request = {
     select: selection,
     mode,
     target,
     ...(newIdentity ? { newIdentity } : {}),
-    options: pace,
-    ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
-    ...(ticket.trim() === '' ? {} : { ticket: ticket.trim() }),
+    options: { ...more, ...pace },
+    ...(reason === '' ? {} : { reason }),
+    ...(ticket === '' ? {} : { ticket }),
   };
   const freeze = useMutation({
     mutationFn: () => answerOf(calls.POST('/api/v1/retries/plans', { body })),
@@ -61,6 +70,8 @@ export function Draft({ search }: { search: SearchInput }) {
     },
   });
   const filter = filterIn(selection);
+  const query = deliveryQueryOf(search);
+  const none = filter !== undefined && noValuesIn(query).length > 0;
   return (
     <>
       <PageHead
@@ -70,6 +81,7 @@ export function Draft({ search }: { search: SearchInput }) {
           <Button
             look="primary"
             needs="recover:plans"
+            refused={none ? 'The filter matches nothing.' : undefined}
             busy={freeze.isPending}
             refused={Object.values(wrong).find((why) => why !== undefined)}
             onClick={() => freeze.mutate()}
@@ -83,7 +95,7 @@ export function Draft({ search }: { search: SearchInput }) {
         title="What"
         aside={
           filter ? (
-            <Link to="/failures" search={filter}>
+            <Link to="/failures" search={selectionSearch(selection)}>
               Change the filter
             </Link>
           ) : null
@@ -92,7 +104,8 @@ export function Draft({ search }: { search: SearchInput }) {
         <Panel>
           <Stack>
             <SelectionSentence selection={selection} />
-            {filter ? <Estimate query={filter as DeliveryQuery} pace={pace} /> : null}
+            {none ? <NoValues query={query} /> : null}
+            {filter && !none ? <Estimate selection={selection} pace={pace} /> : null}
             {typeof selection.outage === 'string' ? <OutageBox id={selection.outage} /> : null}
           </Stack>
         </Panel>
@@ -108,6 +121,7 @@ export function Draft({ search }: { search: SearchInput }) {
                 change(paceSearch(next), { replace: true });
               }}
             />
+            <MoreChips options={more} remove={(member) => change({ [member]: undefined })} />
             <Toolbar>
               <Choose
                 label="Send to"
@@ -151,7 +165,7 @@ export function Draft({ search }: { search: SearchInput }) {
           </Stack>
         </Panel>
       </Section>
-      <Words reason={reason} setReason={setReason} ticket={ticket} setTicket={setTicket} />
+      <WordsFields given={given} onGiven={onGiven} />
       <Section title="The same as a command">
         <Command text={redriveLine(planWords(body))} />
         <Command text={curlFor(location.origin, 'POST', '/api/v1/retries/plans', body)} />
@@ -167,61 +181,20 @@ function fitting(pace: Pace, few: number): Pace {
   return rest;
 }
 
-function Estimate({ query, pace }: { query: DeliveryQuery; pace: Pace }) {
-  const { data } = useQuery(deliveryCountQuery(query));
+function Estimate({ selection, pace }: { selection: Selection; pace: Pace }) {
+  const search = selectionSearch(selection);
+  const { data } = useQuery(deliveryCountQuery(deliveryQueryOf(search)));
   if (!data) return <Quiet>Counting what matches now…</Quiet>;
   const seconds = secondsAt(data.count, pace);
   return (
     <p role="status">
       <strong>
-        <Link to="/failures" search={{ ...query, state: query.state ?? 'any' }}>
+        <Link to="/failures" search={search}>
           <Count of={data.count} basis={data.basis} />
         </Link>
       </strong>{' '}
       match now
       {seconds === undefined ? '.' : `: at this pace that takes ${duration(seconds * 1_000)} or more.`}
     </p>
-  );
-}
-
-function Words({
-  reason,
-  setReason,
-  ticket,
-  setTicket,
-}: {
-  reason: string;
-  setReason: (value: string) => void;
-  ticket: string;
-  setTicket: (value: string) => void;
-}) {
-  const { policy } = useMe();
-  const above = policy?.reasonAbove;
-  const patterns = policy?.ticketPatterns ?? [];
-  return (
-    <Section title="Why">
-      <Panel>
-        <Fields>
-          <Field
-            label="Reason"
-            value={reason}
-            onValue={setReason}
-            maxLength={1_000}
-            hint={
-              above === null || above === undefined
-                ? 'Stands on the report and in the audit.'
-                : `Needed above ${whole(above)} deliveries; stands on the report and in the audit.`
-            }
-          />
-          <Field
-            label="Ticket"
-            value={ticket}
-            onValue={setTicket}
-            maxLength={255}
-            hint={patterns.length > 0 ? `Of the form ${patterns.join(' and ')}.` : 'Where this is tracked.'}
-          />
-        </Fields>
-      </Panel>
-    </Section>
   );
 }

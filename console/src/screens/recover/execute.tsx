@@ -9,6 +9,7 @@ import { Button } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Notice, Refusal } from '../../ui/notice.tsx';
 import { Drift } from './drift.tsx';
+import { repeatWords } from './risk-words.ts';
 
 /** Lets a plan run by its hash, after as much has been said as it could do harm. */
 export function Execute({
@@ -67,7 +68,7 @@ export function Execute({
         </p>
         {duplicates > 0 ? (
           <Notice tone="bad" title={`${whole(duplicates)} may arrive twice`}>
-            <p>Their receivers may have them already. Those that look at the webhook-id notice it.</p>
+            <p>{repeatWords(plan)}</p>
           </Notice>
         ) : null}
         {said}

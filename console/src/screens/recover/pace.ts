@@ -35,7 +35,10 @@ export function paceOf(search: SearchInput, standard: Pace = CAREFUL): Pace {
     const found = pair(text);
     return found && { startPerSecond: found[0], everySeconds: Math.max(1, Math.round(found[1])) };
   });
-  const haltAtFailurePercent = read('halt', standard.haltAtFailurePercent, positive);
+  // At 0 the first bad one halts it.
+  const haltAtFailurePercent = read('halt', standard.haltAtFailurePercent, (text) =>
+    text === '0' ? 0 : positive(text),
+  );
   return {
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
     ...(canary === undefined ? {} : { canary }),

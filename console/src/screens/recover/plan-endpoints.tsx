@@ -17,9 +17,11 @@ type Plan = Schema<'Plan'>;
 export function PlanEndpoints({
   plan,
   leaveOut,
+  onLeaveOut,
 }: {
   plan: Plan;
-  leaveOut: ((endpointId: string) => SearchInput) | undefined;
+  leaveOut?: ((endpointId: string) => SearchInput) | undefined;
+  onLeaveOut?: () => void;
 }) {
   if (plan.endpoints.length === 0) return null;
   return (
@@ -94,7 +96,12 @@ export function PlanEndpoints({
                   head: <span className="hidden-text">Leave out</span>,
                   right: true,
                   cell: ({ endpointId, handle }: Plan['endpoints'][number]) => (
-                    <Link to="/recover" search={leaveOut(endpointId)} aria-label={`Leave out ${handle}`}>
+                    <Link
+                      to="/recover"
+                      search={leaveOut(endpointId)}
+                      onClick={onLeaveOut}
+                      aria-label={`Leave out ${handle}`}
+                    >
                       Leave out
                     </Link>
                   ),

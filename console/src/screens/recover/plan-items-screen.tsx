@@ -13,7 +13,7 @@ import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import type { Column } from '../../ui/tables/table.tsx';
 import { DELIVERY_COLUMN } from '../delivery/delivery-column.tsx';
-import { RISKS } from './plan-risks.tsx';
+import { RISKS } from './risk-words.ts';
 
 /** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
 export function PlanItemsScreen() {

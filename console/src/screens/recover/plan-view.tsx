@@ -1,32 +1,39 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
-import { duration, timeRange } from '../../format/durations.ts';
+import type { SearchInput } from '../../api/search-input.ts';
+import { timeRange } from '../../format/durations.ts';
 import { shortDigest } from '../../format/ids.ts';
-import { rate, whole } from '../../format/numbers.ts';
+import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
-import { buttonClass } from '../../ui/button.tsx';
+import { Button, buttonClass } from '../../ui/button.tsx';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Command, Notice } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Count, Time } from '../../ui/text.tsx';
+import { askedBy, draftSearch } from './asked.ts';
 import { redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
 import { Execute } from './execute.tsx';
-import { paceSearch } from './pace.ts';
+import { howFacts } from './how-facts.ts';
 import { PlanEndpoints } from './plan-endpoints.tsx';
 import { PlanRisks } from './plan-risks.tsx';
-import { filterIn, selectionSearch } from './selection.ts';
+import { filterIn } from './selection.ts';
 import { SelectionSentence } from './selection-sentence.tsx';
+import { useTimeWords } from './use-time-words.ts';
+import type { Words } from './words-fields.tsx';
 
 type Plan = Schema<'Plan'>;
 
 /** A frozen plan: what it would do, its risks, and the way to let it run. */
-export function PlanView({ plan }: { plan: Plan }) {
+export function PlanView({ plan, onChange }: { plan: Plan; onChange: (given: Words) => void }) {
   const navigate = useNavigate();
+  const time = useTimeWords();
   const queries = useQueryClient();
   const { count, state } = plan;
+  const draft = draftSearch(askedBy(plan));
+  const keepWords = () => onChange({ reason: plan.reason ?? '', ticket: plan.ticket ?? '' });
   const ready = state === 'planned' && plan.planHash !== null;
   const refused = !ready
     ? state === 'planning'
@@ -43,9 +50,13 @@ export function PlanView({ plan }: { plan: Plan }) {
         about="What is shown here is what runs: nothing that it does not hold is sent."
         actions={
           <>
-            <Link to="/recover" search={draftOf(plan)} className={buttonClass()}>
-              Change it
-            </Link>
+            {'search' in draft ? (
+              <Link to="/recover" search={draft.search} onClick={keepWords} className={buttonClass()}>
+                Change it
+              </Link>
+            ) : (
+              <Button refused={draft.refused}>Change it</Button>
+            )}
             <Execute
               plan={plan}
               refused={refused}
@@ -57,7 +68,7 @@ export function PlanView({ plan }: { plan: Plan }) {
           </>
         }
       />
-      <Standing plan={plan} />
+      <Standing plan={plan} unchangeable={'refused' in draft ? draft.refused : undefined} />
       <Section title="What">
         <SelectionSentence selection={plan.select} />
       </Section>
@@ -72,21 +83,7 @@ export function PlanView({ plan }: { plan: Plan }) {
             'Would be sent': whole(count.sends),
             'Left out': whole(count.items - count.sends),
             'Time to finish': plan.timeToFinish ? timeRange(plan.timeToFinish) : 'not known',
-            Rate:
-              plan.options.ratePerSecond === undefined
-                ? 'no limit of its own'
-                : rate(plan.options.ratePerSecond),
-            Canary: plan.options.canary
-              ? `${plan.options.canary.count} of each endpoint, held above ${plan.options.canary.maxFailurePercent} % bad`
-              : 'none',
-            Ramp: plan.options.ramp
-              ? `from ${rate(plan.options.ramp.startPerSecond)}, doubled every ${duration(1_000 * plan.options.ramp.everySeconds)}`
-              : 'none',
-            Halt:
-              plan.options.haltAtFailurePercent === undefined
-                ? 'never'
-                : `above ${plan.options.haltAtFailurePercent} % bad of the last minute`,
-            'Sent to': plan.target === 'current' ? 'endpoints as they are now' : 'endpoints as they were',
+            ...howFacts(plan, time),
             'Left to live traffic': `${plan.liveHeadroomPercent} % of each endpoint`,
             Reason: plan.reason ?? undefined,
             Ticket: plan.ticket ?? undefined,
@@ -101,7 +98,11 @@ export function PlanView({ plan }: { plan: Plan }) {
         />
       </Section>
       <PlanRisks plan={plan} />
-      <PlanEndpoints plan={plan} leaveOut={leavingOut(plan)} />
+      <PlanEndpoints
+        plan={plan}
+        leaveOut={'search' in draft ? leavingOut(plan, draft.search) : undefined}
+        onLeaveOut={keepWords}
+      />
       {plan.planHash === null ? null : (
         <Section title="The same as a command">
           <Command text={redriveLine(['retry', 'execute', plan.id, '--hash', plan.planHash])} />
@@ -117,7 +118,7 @@ export function PlanView({ plan }: { plan: Plan }) {
 }
 
 /** What became of a plan that does not wait any more, or the making of one. */
-function Standing({ plan }: { plan: Plan }) {
+function Standing({ plan, unchangeable }: { plan: Plan; unchangeable: string | undefined }) {
   if (plan.state === 'planning')
     return (
       <Notice tone="going" title={`Looking at deliveries: ${whole(plan.count.items)} so far`} live>
@@ -136,7 +137,10 @@ function Standing({ plan }: { plan: Plan }) {
   if (plan.endedFor !== null)
     return (
       <Notice tone="care" title={`This plan has ended: ${words(plan.endedFor)}`}>
-        <p>Nothing of it was sent. “Change it” makes a new one of the same selection.</p>
+        <p>
+          Nothing of it was sent.{' '}
+          {unchangeable ?? '“Change it” makes a new one of the same selection, done the same way.'}
+        </p>
       </Notice>
     );
   if (plan.state !== 'planned')
@@ -161,23 +165,12 @@ function Expiry({ plan }: { plan: Plan }) {
   );
 }
 
-/** The URL of the same as a draft. */
-function draftOf({ select, options, target, kind }: Plan) {
-  return {
-    ...selectionSearch(select),
-    // A plan that was made elsewhere has no more limits than it has.
-    ...paceSearch(options),
-    ...(target === 'original' ? { target } : {}),
-    ...(kind === 'replay' ? { mode: kind } : {}),
-  };
-}
-
 /** The draft without one endpoint; undefined where the selection is no filter or has more endpoints than are shown. */
-function leavingOut(plan: Plan) {
+function leavingOut(plan: Plan, search: SearchInput) {
   if (!filterIn(plan.select) || plan.endpoints.length < plan.endpointCount || plan.endpoints.length < 2)
     return undefined;
   return (endpointId: string) => ({
-    ...draftOf(plan),
+    ...search,
     endpointIds: plan.endpoints.map(({ endpointId: id }) => id).filter((id) => id !== endpointId),
   });
 }
