@@ -1,5 +1,6 @@
 import { argument, type Command, command, value } from '../command/command.ts';
 import { writeVerdict } from '../command/verdict.ts';
+import { operationId } from '../core/operation-ids.ts';
 
 const verify = command({
   path: ['report', 'verify'],
@@ -17,7 +18,7 @@ const verify = command({
     items: value('<file>', 'the ledger: `retry items -o ndjson`'),
     proof: value('<file>', 'the proof of one line: `retry proof -o json`'),
     addenda: value('<file>', 'what was settled later: `retry addenda -o json`'),
-    operation: value('<op_…>', 'the operation that it has to be about'),
+    operation: value('<op_…>', 'the operation that it has to be about', operationId),
   },
   async run(context, { args, flags }) {
     const { verifyReportFiles } = await import('../proof/verify.ts');

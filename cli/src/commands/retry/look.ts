@@ -1,6 +1,7 @@
 import { answerOf } from '@redrive/client';
 import { allOf, argument, type Command, choice, command, list, value } from '../../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
+import { operationId, planId } from '../../core/operation-ids.ts';
 import type { Column } from '../../core/table.ts';
 import { rate, whole } from '../../core/text.ts';
 import { parseWhen, shownTime } from '../../core/times.ts';
@@ -24,7 +25,7 @@ const OPERATION_STATES = allOf<Progress['state']>({
   cancelled: true,
 });
 
-const operation = { operation: argument('the operation, op_…') };
+const operation = { operation: argument('the operation, op_…', operationId) };
 const at = (text: string) => parseWhen(text, new Date());
 
 /** Columns of operations. */
@@ -82,13 +83,14 @@ const get = command({
   args: { operation: argument('the operation or plan') },
   covers: ['GET /api/v1/retries/{id}', 'GET /api/v1/retries/plans/{id}'],
   async run(context, { args }) {
-    const { out } = context;
+    const { out, speaker } = context;
     const api = await context.api();
     if (args.operation.startsWith('pln_')) {
       const plan = await getPlan(api, args.operation);
       return out.form === 'table' ? out.lines(planLines(plan)) : out.one(plan);
     }
     const shown = await getOperation(api, args.operation);
+    if (shown.state === 'planned') speaker.say(`It is a plan: redrive retry get ${planId(shown.id)}`);
     return out.form === 'table' ? out.lines(operationLines(shown)) : out.one(shown);
   },
 });

@@ -2,6 +2,7 @@ import { answerOf } from '@redrive/client';
 import { onOff } from '../../command/command.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
 import { mistakeOf } from '../../core/mistake.ts';
+import { planId } from '../../core/operation-ids.ts';
 import { Stop } from '../../core/stop.ts';
 import { counted } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
@@ -129,7 +130,7 @@ async function standsStill(
   if (state === 'halted') return true;
   if (state === 'awaiting_approval') return throughApproval !== true;
   if (state !== 'planned') return false;
-  const plan = await getPlan(api, `pln_${id.slice(3)}`);
+  const plan = await getPlan(api, planId(id));
   if (plan.driftTooLarge) throw driftedTooFar(plan);
   throw new Stop(
     'usage',
@@ -160,7 +161,9 @@ export async function writeOutcome(
 ): Promise<void> {
   if (out.form === 'table') await out.lines(operationLines(operation));
   else if (out.form === 'json') await out.one(operation);
-  if (exit === 'done' || exit === 'failures' || exit === 'cancelled')
+  // What was cancelled as a plan, or before it was approved, has none.
+  const hasReport = exit === 'done' || exit === 'failures' || exit === 'cancelled';
+  if (hasReport && operation.counts.expected > 0)
     speaker.say(`Its report: redrive retry report ${operation.id} --signed`);
   if (exit === 'halted') {
     speaker.say(`${operation.halt ? haltWords(operation.halt) : 'halted'}.`);
