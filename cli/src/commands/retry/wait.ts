@@ -1,5 +1,6 @@
 import { answerOf } from '@redrive/client';
 import { onOff } from '../../command/command.ts';
+import { Away } from '../../core/away.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
 import { mistakeOf } from '../../core/mistake.ts';
 import { planId } from '../../core/operation-ids.ts';
@@ -7,15 +8,11 @@ import { Stop } from '../../core/stop.ts';
 import { counted } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
+import { LiveView } from './live-view.ts';
 import { getPlan } from './make-plan.ts';
 import type { Plan } from './plan-view.ts';
-import { haltWords, operationLines, type Progress, progressBlock, progressLine } from './progress-view.ts';
+import { haltWords, operationLines, type Progress } from './progress-view.ts';
 import { LIMIT_FLAGS, type Waiting, WaitLimits } from './wait-limits.ts';
-
-/** Between two lines where nothing can be drawn again. */
-const LINE_EVERY_MS = 5_000;
-/** Between two pictures of a terminal, for the clock that runs on them. */
-const DRAW_EVERY_MS = 1_000;
 
 /** The flags of whatever waits. */
 export const WAIT_FLAGS = {
@@ -41,14 +38,22 @@ export async function waitFor(context: Context, api: Api, id: string, waiting: W
     waiting,
     () => new Stop('failed', `The server was away for too long; ${id} goes on without being watched.`, back),
   );
-  const view = new ProgressView(context);
+  const view = new LiveView(context);
+  const away = new Away();
   try {
     const stream = api.watch(`/api/v1/retries/${encodeURIComponent(id)}/stream`, {
       signal: limits.signal,
       onConnection(connection) {
-        if (connection.up) return limits.found();
-        limits.lost();
-        speaker.say(lossWords(connection));
+        const words = connection.up ? away.found() : away.lost(lossWords(connection));
+        if (words !== undefined) speaker.say(words);
+        if (!connection.up) {
+          limits.lost();
+          view.isAway();
+          return;
+        }
+        limits.found();
+        // What has not changed meanwhile is not told again.
+        if (words !== undefined) view.catchUp(getOperation(api, id)).catch(() => {});
       },
     });
     for await (const { event, data } of stream) {
@@ -78,47 +83,10 @@ export async function waitFor(context: Context, api: Api, id: string, waiting: W
   return { operation, exit };
 }
 
-/** Shows how an operation goes: a block in its place on a terminal, a line now and then elsewhere. */
-class ProgressView {
-  operation: Progress | undefined;
-  readonly #context: Context;
-  readonly #began = performance.now();
-  readonly #timer: NodeJS.Timeout;
-  readonly #redraws: boolean;
-
-  constructor(context: Context) {
-    const { speaker, out, outIsTerminal } = context;
-    this.#context = context;
-    // A block would erase the lines of data that come to the same terminal between two pictures of it.
-    this.#redraws = speaker.screen.redraws && !(outIsTerminal && out.form === 'ndjson');
-    this.#timer = setInterval(() => this.#draw(), this.#redraws ? DRAW_EVERY_MS : LINE_EVERY_MS);
-  }
-
-  show(operation: Progress): void {
-    const isFirst = this.operation === undefined;
-    this.operation = operation;
-    if (isFirst || this.#redraws) this.#draw();
-  }
-
-  end(): void {
-    clearInterval(this.#timer);
-    this.#context.speaker.keep();
-  }
-
-  #draw(): void {
-    const { speaker, now } = this.#context;
-    if (!this.operation) return;
-    const seconds = (performance.now() - this.#began) / 1_000;
-    if (this.#redraws)
-      speaker.draw(progressBlock(this.operation, seconds, speaker.screen.columns, speaker.style));
-    else speaker.say(progressLine(this.operation, now()));
-  }
-}
-
-function lossWords({ waitMs, error }: { waitMs: number; error: unknown }): string {
-  const what =
-    error === undefined ? 'The stream ended' : `The connection was lost (${mistakeOf(error).what})`;
-  return `${what}: once more in ${Math.ceil(waitMs / 1_000)} s.`;
+function lossWords({ error }: { error: unknown }): string {
+  return error === undefined
+    ? 'The stream ended.'
+    : `The connection was lost (${mistakeOf(error).what.replace(/\.$/, '')}).`;
 }
 
 /** Whether nothing follows before somebody does something. */
