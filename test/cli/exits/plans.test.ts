@@ -67,6 +67,8 @@ describe('a plan', () => {
     };
     const plan = await run('plan', '--all-failed');
     const { id, operationId } = plan;
+    const listed = await cli.run(as(it.tenant.key), ['retry', 'list']);
+    expect(listed.stdout).toMatch(new RegExp(`${operationId} +retry +planned +3 `));
     // The operation of a plan is the plan.
     expect(await run('execute', operationId, '--hash', plan.planHash, '--yes', '--wait')).toMatchObject({
       id: operationId,
