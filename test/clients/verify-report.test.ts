@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { exportJWK, FlattenedSign, generateKeyPair } from 'jose';
 import { type Jws, type ReportEvidence, verifyReport } from '../../clients/typescript/src/index.ts';
 import { canonicalJson } from '../../src/domain/json/canonical-json.ts';
@@ -13,9 +14,17 @@ import { sealOf } from '../../src/domain/proof/verification.ts';
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
 
 const OPERATION = 'op_01k9z3e5hbe7r9qk2m4n6p8r0s';
-const LINES = Array.from({ length: 5 }, (_, n) => `{"deliveryId":"dlv_${n}","state":"delivered"}`);
+const LINES = Array.from(
+  { length: 5 },
+  (_, n) => `{"deliveryId":"dlv_${n}","kind":"item","state":"delivered"}`,
+);
 const LEDGER = `${LINES.join('\n')}\n`;
-const CLOSURE = { v: 1, operation: OPERATION, counts: { expected: 5 }, ledger: sealOf(sha256, LINES) };
+const NONE = {
+  ...{ delivered: 0, failed: 0, unknown: 0, sending: 0, queued: 0, scheduled: 0 },
+  ...{ ignored: 0, cancelled: 0, superseded: 0, excluded: 0 },
+};
+const COUNTS = { ...NONE, expected: 5, delivered: 5 };
+const CLOSURE = { v: 1, operation: OPERATION, counts: COUNTS, ledger: sealOf(sha256, LINES) };
 
 let keys: ReportEvidence['keys'];
 let sign: (payload: object, typ: string) => Promise<Jws>;
@@ -43,6 +52,8 @@ const proofOf = (at: number) => ({
     at,
   ).map(toHex),
 });
+/** A report by our own key: what it says is anybody's. */
+const saying = (change: object) => sign({ ...CLOSURE, ...change }, CLOSURE_TYPE);
 const addendum = (number: number, change: object = {}) =>
   sign({ v: 1, operation: OPERATION, report: digest, number, items: [], ...change }, ADDENDUM_TYPE);
 
@@ -96,6 +107,44 @@ describe('what failed is said in one sentence', () => {
       'ledger: A line of the ledger is not as it was signed',
       async () => ({ items: LINES.toReversed().join('\n') }),
     ],
+    [
+      'counts: The report does not add up: it expected 6, and its parts are 5',
+      async () => ({ report: await saying({ counts: { ...COUNTS, expected: 6 } }) }),
+    ],
+    [
+      'counts: The report does not say how many are excluded',
+      async () => ({ report: await saying({ counts: { ...COUNTS, excluded: null } }) }),
+    ],
+    [
+      'counts: The report does not say how many are failed',
+      async () => ({ report: await saying({ counts: { ...COUNTS, delivered: 6, failed: -1 } }) }),
+    ],
+    ['form: The report has the form 99', async () => ({ report: await saying({ v: 99 }) })],
+    [
+      'form: The report has the form unnamed',
+      async () => {
+        const { v: _, ...unnamed } = CLOSURE;
+        return { report: await sign(unnamed, CLOSURE_TYPE) };
+      },
+    ],
+    [
+      'counts: The report says that 4 are delivered, and of the lines of its ledger 5 are',
+      async () => ({
+        report: await saying({ counts: { ...COUNTS, delivered: 4, failed: 1 } }),
+        items: LEDGER,
+      }),
+    ],
+    [
+      'counts: Line 6 of the ledger does not say what became of a delivery',
+      async () => {
+        const lines = [...LINES, '{"kind":"item","state":"excluded"}'];
+        const counts = { ...COUNTS, expected: 6, excluded: 1 };
+        return {
+          report: await saying({ counts, ledger: sealOf(sha256, lines) }),
+          items: lines.join('\n'),
+        };
+      },
+    ],
     ['proof: The line is not in the ledger', async () => ({ proof: { ...proofOf(1), leafIndex: 2 } })],
     ['proof: This is no proof', async () => ({ proof: { line: LINES[0] } })],
     ['addenda: Addendum 1 is no signature', async () => ({ addenda: [{ number: 1 }] })],
@@ -103,6 +152,7 @@ describe('what failed is said in one sentence', () => {
       'addenda: Addendum 1 amends another report',
       async () => ({ addenda: [await addendum(1, { report: 'x' })] }),
     ],
+    ['addenda: Addendum 1 has a form that', async () => ({ addenda: [await addendum(1, { v: 2 })] })],
     [
       'addenda: Addendum 1 is missing: the one in its place is number 2',
       async () => ({ addenda: [await addendum(2)] }),
@@ -113,3 +163,44 @@ describe('what failed is said in one sentence', () => {
     expect(said).toMatch(/^\w+: [^\n]+\.$/);
   });
 });
+
+test('the lines prove the equation: whatever states they have, their counts hold and others do not', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...(Object.keys(NONE) as (keyof typeof NONE)[])), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      fc.constantFrom(...(Object.keys(NONE) as (keyof typeof NONE)[])),
+      fc.integer({ min: 1, max: 60 }),
+      async (parts, other, size) => {
+        const lines = parts.map((part, at) =>
+          part === 'excluded'
+            ? `{"deliveryId":"dlv_ü${at}","kind":"exclusion"}`
+            : `{"deliveryId":"dlv_ü${at}","kind":"item","state":"${part}"}`,
+        );
+        const counts = { ...NONE, expected: parts.length };
+        for (const part of parts) counts[part] += 1;
+        const ledger = sealOf(sha256, lines);
+        const bytes = Buffer.from(lines.join('\n'));
+        const items = () =>
+          Readable.from(
+            Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+              bytes.subarray(at * size, (at + 1) * size),
+            ),
+          );
+        const honest = await verifyReport({ report: await saying({ counts, ledger }), keys, items: items() });
+        expect(honest).toMatchObject({ ok: true, lines: parts.length });
+        const [first = other] = parts;
+        fc.pre(first !== other);
+        const forged = { ...counts, [first]: counts[first] - 1, [other]: counts[other] + 1 };
+        const verdict = await verifyReport({
+          report: await saying({ counts: forged, ledger }),
+          keys,
+          items: items(),
+        });
+        expect(verdict).toMatchObject({ ok: false, fault: 'counts' });
+      },
+    ),
+    { numRuns: 40 },
+  ));

@@ -74,11 +74,15 @@ export interface Argument<Value = unknown> {
   text: string;
   optional?: boolean;
   rest?: boolean;
+  parse?: (text: string) => string;
   readonly value?: () => Value;
 }
 
-/** An argument that has to be there. */
-export const argument = (text: string): Argument<string> => ({ text });
+/** An argument that has to be there: as it is written, or what is read of it. */
+export const argument = (text: string, parse?: (text: string) => string): Argument<string> => ({
+  text,
+  ...(parse ? { parse } : {}),
+});
 
 /** An argument that may be left out. */
 export const optional = (text: string): Argument<string | undefined> => ({ text, optional: true });

@@ -1,5 +1,6 @@
 import type { components } from '@redrive/client';
 import { parseDuration } from '../core/durations.ts';
+import { operationId } from '../core/operation-ids.ts';
 import { usage } from '../core/stop.ts';
 import { parseWhen } from '../core/times.ts';
 import { allOf, type Flag, list, onOff, type Values, value } from './command.ts';
@@ -37,7 +38,9 @@ const MEMBERS = {
   faultCodes: { fault: list('<code>', 'causes of the last failure, such as http_5xx') },
   httpStatus: { status: list('<status>', 'statuses of the last answer', { parse: status }) },
   ingestionBatchIds: { batch: list('<batch>', 'batches as they were named on ingest', { commas: false }) },
-  dispatchBatchIds: { dispatchBatch: list('<op_…>', 'batches that were dispatched together') },
+  dispatchBatchIds: {
+    dispatchBatch: list('<op_…>', 'batches that were dispatched together', { parse: operationId }),
+  },
   key: { key: value('<key>', 'the key of the event') },
   from: { since: when('<when>', 'accepted since: a duration (6h) or a time with its zone') },
   to: { until: when('<when>', 'accepted before') },
@@ -69,7 +72,11 @@ export function filterQuery(flags: Partial<FilterFlags>): Record<string, unknown
 /** A filter as one line, with the times that relative ones have become. */
 export function filterWords(filter: object): string {
   const words = Object.entries(filter).map(([member, said]) =>
-    Array.isArray(said) ? `${member} ${said.join(' or ')}` : `${member} ${String(said)}`,
+    Array.isArray(said) ? `${member} ${said.map(plain).join(' or ')}` : `${member} ${plain(said)}`,
   );
   return words.length === 0 ? 'everything' : words.join(', ');
+}
+
+function plain(said: unknown): string {
+  return typeof said === 'object' ? JSON.stringify(said) : String(said);
 }

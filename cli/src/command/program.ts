@@ -164,9 +164,11 @@ function fill(commander: Commander, command: Command, program: Commander, built:
       `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`,
     );
   commander.action((...given: unknown[]) => {
-    const args = Object.fromEntries(names.map((name, at) => [name, given[at]]));
+    const args: Record<string, unknown> = Object.fromEntries(names.map((name, at) => [name, given[at]]));
     for (const [name, said] of Object.entries(args))
       if ([said].flat().includes('')) throw usage(`The argument ${kebab(name)} is empty.`);
+    for (const [name, { parse }] of Object.entries(command.args))
+      if (parse && typeof args[name] === 'string') args[name] = parse(args[name]);
     built.found({ run: command, args, flags: { ...program.opts(), ...commander.opts() } });
   });
 }

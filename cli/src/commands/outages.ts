@@ -64,9 +64,15 @@ const get = command({
       ...Object.entries(deliveries.byState).map(([state, count]) => [`  ${state}`, whole(count)] as const),
       ['operations', operations.map(({ operationId, state }) => `${operationId} ${state}`)],
     ]);
-    speaker.say(`Take what it left by: redrive retry run --outage ${shown.id}`);
+    if (isLeft(deliveries)) speaker.say(`Take what it left by: redrive retry run --outage ${shown.id}`);
   },
 });
+
+/** Whether a retry would find something of it. */
+function isLeft({ basis, byState }: { basis: string; byState: Readonly<Record<string, number>> }): boolean {
+  // What is not counted may hold some.
+  return basis === 'atLeast' || ['failed', 'unknown', 'ignored'].some((state) => (byState[state] ?? 0) > 0);
+}
 
 const dismiss = command({
   path: ['outages', 'dismiss'],

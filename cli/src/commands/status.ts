@@ -1,11 +1,12 @@
 import { answerOf } from '@redrive/client';
 import { type Command, command, onOff } from '../command/command.ts';
+import { Away } from '../core/away.ts';
 import type { Column } from '../core/table.ts';
 import { safe, whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
 import { OUTAGE_COLUMNS, type OutageSummary } from './outages.ts';
-import { OPERATION_COLUMNS } from './retry/look.ts';
+import { type Listed, listed, OPERATION_COLUMNS } from './retry/listed.ts';
 import type { Progress } from './retry/progress-view.ts';
 
 const OPEN = [
@@ -17,6 +18,11 @@ const OPEN = [
   'halted',
   'closing',
 ] as const;
+const OUTAGES = ['open', 'recovered'] as const;
+
+/** The most of a list that is shown here. */
+const SHOWN = 50;
+
 const STATES = ['pending', 'failed', 'unknown'] as const;
 
 const status = command({
@@ -29,12 +35,14 @@ const status = command({
     'GET /readyz',
     'GET /api/v1/deliveries/count',
     'GET /api/v1/retries',
+    'GET /api/v1/retries/{id}',
     'GET /api/v1/outages',
     'GET /api/v1/stream',
   ],
   async run(context, { flags }) {
     const { out, speaker } = context;
-    const { calls } = await context.api();
+    const api = await context.api();
+    const { calls } = api;
     const health = await answerOf(calls.GET('/healthz'));
     // What is not ready is told by 503, with the same body.
     const { data, error } = await calls.GET('/readyz');
@@ -42,16 +50,17 @@ const status = command({
       ready: boolean;
       parts: { name: string; ready: boolean; state: string }[];
     };
-    const [counts, operations, outages] = await Promise.all([
+    const operationsIn = (state: Progress['state'][]) =>
+      answerOf(calls.GET('/api/v1/retries', { params: { query: { state, limit: SHOWN } } }));
+    const [counts, operations, plans, outages] = await Promise.all([
       Promise.all(
         STATES.map((state) =>
           answerOf(calls.GET('/api/v1/deliveries/count', { params: { query: { state: [state] } } })),
         ),
       ),
-      answerOf(calls.GET('/api/v1/retries', { params: { query: { state: [...OPEN], limit: 50 } } })),
-      answerOf(
-        calls.GET('/api/v1/outages', { params: { query: { state: ['open', 'recovered'], limit: 50 } } }),
-      ),
+      operationsIn([...OPEN]),
+      operationsIn(['planned']),
+      answerOf(calls.GET('/api/v1/outages', { params: { query: { state: [...OUTAGES], limit: SHOWN } } })),
     ]);
     const deliveries = Object.fromEntries(STATES.map((state, at) => [state, counts[at]]));
     if (out.form !== 'table')
@@ -60,7 +69,9 @@ const status = command({
         ...ready,
         deliveries,
         operations: operations.items,
+        plans: plans.items,
         outages: outages.items,
+        more: { operations: isCut(operations), plans: isCut(plans), outages: isCut(outages) },
       });
     else {
       await out.one(ready, [
@@ -77,9 +88,20 @@ const status = command({
             ] as const,
         ),
       ]);
-      await section(context, 'Open operations', operations.items, OPERATION_COLUMNS);
-      await section(context, 'Outages', outages.items, OUTAGE_COLUMNS);
+      const rows = async ({ items, nextCursor }: Page<Progress>): Promise<Page<Listed>> => ({
+        items: await listed(context, api, items),
+        nextCursor,
+      });
+      await section(context, 'Open operations', await rows(operations), OPERATION_COLUMNS);
+      await section(context, 'Plans that nobody has executed', await rows(plans), OPERATION_COLUMNS);
+      await section(context, 'Outages', outages, OUTAGE_COLUMNS);
     }
+    // Said in any case: whatever reads the first of many would take them for all.
+    if (isCut(operations))
+      speaker.must(`More operations: redrive retry list --state ${OPEN.join(',')} --limit all`);
+    if (isCut(plans)) speaker.must('More plans: redrive retry list --state planned --limit all');
+    if (isCut(outages))
+      speaker.must(`More outages: redrive outages list --state ${OUTAGES.join(',')} --limit all`);
     if (flags.follow) await follow(context);
     if (!ready.ready) speaker.say('Not every part is ready.');
     return ready.ready ? 'done' : 'failed';
@@ -89,11 +111,25 @@ const status = command({
 async function section<Row>(
   { out }: Context,
   title: string,
-  rows: readonly Row[],
+  page: Page<Row>,
   columns: readonly Column<Row>[],
 ) {
-  await out.lines(['', `${title}: ${rows.length === 0 ? 'none' : rows.length}`]);
-  if (rows.length > 0) await out.list(rows, columns);
+  const { items } = page;
+  await out.lines([
+    '',
+    `${title}: ${items.length === 0 ? 'none' : `${items.length}${isCut(page) ? '+' : ''}`}`,
+  ]);
+  if (items.length > 0) await out.list(items, columns);
+}
+
+/** The first of a list. */
+interface Page<Row> {
+  items: Row[];
+  nextCursor: string | null;
+}
+
+function isCut({ nextCursor }: Page<unknown>): boolean {
+  return nextCursor !== null;
 }
 
 /** Says what moves until it is interrupted. */
@@ -101,9 +137,11 @@ async function follow(context: Context): Promise<void> {
   const { out, speaker } = context;
   const { watch } = await context.api();
   const now = () => shownTime(context.now().toISOString());
+  const away = new Away();
   const stream = watch('/api/v1/stream', {
-    onConnection: (connection) => {
-      if (!connection.up) speaker.say('The connection was lost: once more.');
+    onConnection: ({ up }) => {
+      const words = up ? away.found() : away.lost('The connection was lost.');
+      if (words !== undefined) speaker.say(words);
     },
   });
   for await (const { event, data } of stream) {

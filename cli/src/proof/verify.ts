@@ -48,7 +48,7 @@ export async function verifyReportFiles(files: ReportFiles): Promise<FilesVerdic
   const ledger =
     lines === undefined
       ? 'its ledger was not looked at'
-      : `all ${counted(lines, 'line')} of its ledger are those that were signed`;
+      : `all ${counted(lines, 'line')} of its ledger are those that were signed, and come to its counts`;
   return {
     ok: true,
     says: `The report of ${about}, signed by ${thumbprint}: ${ledger}.`,

@@ -39,7 +39,9 @@ async function repeated(request: Request, said: (line: string) => void): Promise
   // What is uploaded is answered when it has been taken, however long that is.
   if (request.headers.get('content-type') === 'application/x-ndjson')
     return fetch(request, { redirect: 'manual' });
-  if (!again) return answered(request);
+  // A stream is connected again by whoever follows it, who also says so.
+  const isStream = request.headers.get('accept') === 'text/event-stream';
+  if (!again || isStream) return answered(request);
   for (let tried = 1; ; tried += 1) {
     try {
       // The body of a request can be read once.

@@ -16,8 +16,9 @@ export { forward } from './listening/forward.ts';
 export { type ListenOptions, listen } from './listening/listen.ts';
 export type { ListenedRequest, ReceiverAnswer } from './listening/listened-request.ts';
 export type { components, paths } from './native-api.ts';
+export { checkLedger, type LedgerVerdict } from './proof/check-ledger.ts';
 export type { CheckpointFault, KeptFile } from './proof/checkpoints.ts';
-export { CLOSURE_TYPE, type Closure, isClosureOf } from './proof/closure.ts';
+export { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './proof/closure.ts';
 export {
   type Jwk,
   type Jws,

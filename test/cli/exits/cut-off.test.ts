@@ -33,8 +33,10 @@ describe('a connection that breaks', () => {
       const [{ id }] = JSON.parse((await cli.run(as(it.tenant.key), ['retry', 'list', '-o', 'json'])).stdout);
       await it.retries.control(id, 'rate', { ratePerSecond: null });
       proxy.forward();
-      const { code, stdout } = await run.ended;
+      const { code, stdout, stderr } = await run.ended;
       expect(code).toBe(0);
+      expect(stderr.match(/The connection was lost/g)).toHaveLength(1);
+      expect(stderr.match(/The server is there again/g)).toHaveLength(1);
       expect(JSON.parse(stdout)).toMatchObject({ id, state: 'completed' });
     } finally {
       await proxy.close();

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { exportJWK, FlattenedSign, generateKeyPair } from 'jose';
 import { useInstalledCli } from '../../support/cli/installed-cli.ts';
 import { makePipe } from '../../support/cli/make-pipe.ts';
 import { runCli } from '../../support/cli/run-cli.ts';
@@ -138,6 +139,32 @@ describe('report verify', () => {
     // One sentence.
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(JSON.parse(stdout)).toMatchObject({ verified: false });
+  });
+
+  test('exit 11: a report by a key that is trusted, whose counts are not those of its lines', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true });
+    const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'own' }] };
+    await writeFile(path('own.json'), JSON.stringify(jwks));
+    const { protected: header, payload } = JSON.parse(await read('report.json'));
+    const decoded = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString());
+    const signs = async (counts: object) => {
+      const said = decoded(payload);
+      const bytes = Buffer.from(JSON.stringify({ ...said, counts: { ...said.counts, ...counts } }));
+      const jws = await new FlattenedSign(bytes)
+        .setProtectedHeader({ ...decoded(header), kid: 'own' })
+        .sign(privateKey);
+      await writeFile(path('forged.json'), JSON.stringify(jws));
+      return offline('report', 'verify', 'forged.json', '--jwks', 'own.json', '--items', 'ledger.ndjson');
+    };
+    expect(await signs({})).toMatchObject({ code: 0 });
+    expect(await signs({ delivered: 20, failed: 0 })).toMatchObject({
+      code: 11,
+      stderr: expect.stringContaining('says that 20 are delivered, and of the lines of its ledger 10 are'),
+    });
+    expect(await signs({ expected: 21 })).toMatchObject({
+      code: 11,
+      stderr: expect.stringContaining('does not add up'),
+    });
   });
 
   test('exit 11: the report of another operation', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Away } from '../../core/away.ts';
 import { mistakeOf } from '../../core/mistake.ts';
 import { mayPass } from '../../core/patience.ts';
 import type { Context } from '../../shell/context.ts';
@@ -19,18 +20,22 @@ export async function askUntil<Answer>(
   ask: (signal: AbortSignal) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
   const { signal } = limits;
+  const away = new Away();
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
   while (!signal.aborted) {
     try {
       const answer = await ask(signal);
       limits.found();
+      const found = away.found();
+      if (found !== undefined) speaker.say(found);
       if (answer !== undefined) return answer;
       await pause(PAUSE_MS);
     } catch (error) {
       if (signal.aborted) break;
       if (!mayPass(error)) throw error;
       limits.lost();
-      speaker.say(`${mistakeOf(error).what} Once more in ${AWAY_MS / 1_000} s.`);
+      const lost = away.lost(mistakeOf(error).what);
+      if (lost !== undefined) speaker.say(lost);
       await pause(AWAY_MS);
     }
   }

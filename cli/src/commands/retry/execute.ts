@@ -3,6 +3,7 @@ import { argument, command, onOff, value } from '../../command/command.ts';
 import { CONSENT_FLAGS, confirmedNumber } from '../../command/confirm.ts';
 import type { Said } from '../../core/consent.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
+import { planId } from '../../core/operation-ids.ts';
 import { parsePercent } from '../../core/pace.ts';
 import { Stop } from '../../core/stop.ts';
 import { counted, whole } from '../../core/text.ts';
@@ -10,7 +11,8 @@ import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
 import { askUntil } from './ask-until.ts';
 import { getPlan } from './make-plan.ts';
-import { duplicatesOf, type Plan, planLines } from './plan-view.ts';
+import { refuseEnded } from './plan-state.ts';
+import { duplicatesOf, type Plan, planLines, runWords } from './plan-view.ts';
 import { approvalLines, driftedTooFar, getOperation, WAIT_FLAGS, waitFor, writeOutcome } from './wait.ts';
 import { type Waiting, WaitLimits } from './wait-limits.ts';
 
@@ -118,7 +120,7 @@ export const retryExecute = command({
   summary: 'Run a plan, by the hash of what it showed',
   details: ['Without --hash the plan is shown and has to be confirmed. A plan that runs already is joined.'],
   examples: ['redrive retry execute pln_… --hash 3f2a… --yes --wait --timeout 1h'],
-  args: { plan: argument('the plan, pln_…') },
+  args: { plan: argument('the plan, pln_…', planId) },
   flags: {
     hash: value('<hash>', 'the hash of the plan that was shown'),
     ...GO_FLAGS,
@@ -132,6 +134,7 @@ export const retryExecute = command({
   async run(context, { args, flags }) {
     const api = await context.api();
     const plan = await getPlan(api, args.plan);
+    refuseEnded(plan);
     if (plan.planHash === null)
       throw new Stop('failed', `${plan.id} is still being made.`, `redrive retry get ${plan.id}`);
     if (flags.hash !== undefined && flags.hash !== plan.planHash)
@@ -140,6 +143,11 @@ export const retryExecute = command({
         `The hash of ${plan.id} is ${plan.planHash}. Nothing was sent.`,
         `look at it again: redrive retry get ${plan.id}`,
       );
+    if (plan.executedAt === null && plan.count.items === 0) {
+      if (context.out.form !== 'table') await context.out.one(plan);
+      context.speaker.say(runWords(plan));
+      return 'done';
+    }
     if (plan.executedAt === null) {
       if (flags.hash === undefined) for (const line of planLines(plan)) context.speaker.say(line);
       await confirmPlan(context, plan, flags);

@@ -1,10 +1,10 @@
 import { answerOf } from '@redrive/client';
 import { allOf, argument, type Command, choice, command, list, value } from '../../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
-import type { Column } from '../../core/table.ts';
-import { rate, whole } from '../../core/text.ts';
+import { operationId, planId } from '../../core/operation-ids.ts';
 import { parseWhen, shownTime } from '../../core/times.ts';
 import { retryItems } from './items.ts';
+import { listed, OPERATION_COLUMNS } from './listed.ts';
 import { getPlan } from './make-plan.ts';
 import { planLines } from './plan-view.ts';
 import { equation, operationLines, type Progress } from './progress-view.ts';
@@ -24,22 +24,8 @@ const OPERATION_STATES = allOf<Progress['state']>({
   cancelled: true,
 });
 
-const operation = { operation: argument('the operation, op_…') };
+const operation = { operation: argument('the operation, op_…', operationId) };
 const at = (text: string) => parseWhen(text, new Date());
-
-/** Columns of operations. */
-export const OPERATION_COLUMNS: Column<Progress>[] = [
-  { head: 'operation', cell: ({ id }) => id },
-  { head: 'kind', cell: ({ kind }) => kind },
-  { head: 'state', cell: ({ state }) => state },
-  { head: 'expected', cell: ({ counts }) => whole(counts.expected), right: true },
-  { head: 'delivered', cell: ({ counts }) => whole(counts.delivered), right: true },
-  { head: 'failed', cell: ({ counts }) => whole(counts.failed), right: true },
-  { head: 'rate', cell: ({ ratePerSecond }) => rate(ratePerSecond), right: true },
-  { head: 'began', cell: ({ createdAt }) => shownTime(createdAt) },
-  { head: 'by', cell: ({ requestedBy }) => requestedBy },
-  { head: 'reason', cell: ({ reason }) => reason },
-];
 
 const listing = command({
   path: ['retry', 'list'],
@@ -54,9 +40,9 @@ const listing = command({
     text: value('<text>', 'with this in its reason or ticket'),
     ...LIMIT_FLAG,
   },
-  covers: ['GET /api/v1/retries'],
+  covers: ['GET /api/v1/retries', 'GET /api/v1/retries/{id}'],
   async run(context, { flags }) {
-    const { calls } = await context.api();
+    const api = await context.api();
     const { state, kind, actor, endpoint, since, until, text } = flags;
     const query = {
       ...(state ? { state } : {}),
@@ -70,7 +56,12 @@ const listing = command({
     await writeList(
       context,
       flags,
-      (page) => answerOf(calls.GET('/api/v1/retries', { params: { query: { ...query, ...page } } })),
+      async (page) => {
+        const { items, nextCursor } = await answerOf(
+          api.calls.GET('/api/v1/retries', { params: { query: { ...query, ...page } } }),
+        );
+        return { items: await listed(context, api, items), nextCursor };
+      },
       OPERATION_COLUMNS,
     );
   },
@@ -82,13 +73,14 @@ const get = command({
   args: { operation: argument('the operation or plan') },
   covers: ['GET /api/v1/retries/{id}', 'GET /api/v1/retries/plans/{id}'],
   async run(context, { args }) {
-    const { out } = context;
+    const { out, speaker } = context;
     const api = await context.api();
     if (args.operation.startsWith('pln_')) {
       const plan = await getPlan(api, args.operation);
       return out.form === 'table' ? out.lines(planLines(plan)) : out.one(plan);
     }
     const shown = await getOperation(api, args.operation);
+    if (shown.state === 'planned') speaker.say(`It is a plan: redrive retry get ${planId(shown.id)}`);
     return out.form === 'table' ? out.lines(operationLines(shown)) : out.one(shown);
   },
 });

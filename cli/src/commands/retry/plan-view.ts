@@ -3,18 +3,24 @@ import { timeRange } from '../../core/durations.ts';
 import { type Column, factLines, tableLines } from '../../core/table.ts';
 import { counted, whole } from '../../core/text.ts';
 import { shownTime } from '../../core/times.ts';
+import { askedFacts } from './asked-view.ts';
+import { stateWords } from './plan-state.ts';
 
 /** A plan as the API shows it. */
 export type Plan = components['schemas']['Plan'];
 type Risk = keyof Plan['risks'];
 
-/** What each risk means; one that has no words does not compile. */
-const RISKS: Readonly<Record<Risk, string>> = {
-  mayHaveArrived: 'an attempt may have arrived: they may arrive twice, with the same webhook-id',
+/** What each risk means, also for a replay where that is something else; one that has no words does not compile. */
+const RISKS: Readonly<Record<Risk, string | ((plan: Plan) => string)>> = {
+  mayHaveArrived: ({ newIdentity }) =>
+    `an attempt may have arrived: they may arrive twice, ${asWhat(newIdentity)}`,
   unknown: 'nobody knows their outcome yet: they wait for that',
   openElsewhere: 'are open elsewhere, and join that',
   heldByPaused: 'are held by an operation that was stopped',
-  alreadyDelivered: 'are delivered: only a replay sends them again',
+  alreadyDelivered: ({ kind, newIdentity }) =>
+    kind === 'replay'
+      ? `are delivered: they are sent again, ${asWhat(newIdentity)}`
+      : 'are delivered: they are left alone',
   endpointDisabled: 'are for an endpoint that is disabled',
   endpointDeleted: 'are for an endpoint that is deleted',
   circuitOpen: 'are for an endpoint that is left alone for a while',
@@ -30,9 +36,14 @@ const RISKS: Readonly<Record<Risk, string>> = {
 /** The names of the risks. */
 export const RISK_NAMES = Object.keys(RISKS) as Risk[];
 
+function asWhat(newIdentity: boolean): string {
+  return newIdentity ? 'each as a new delivery' : 'with the same webhook-id';
+}
+
 /** How many a plan could deliver twice. */
-export function duplicatesOf({ risks, kind, newIdentity }: Plan): number {
-  return risks.mayHaveArrived + (kind === 'replay' && !newIdentity ? risks.alreadyDelivered : 0);
+export function duplicatesOf({ risks, kind }: Pick<Plan, 'risks' | 'kind'>): number {
+  // With a new identity all the more: a receiver that knows duplicates by their webhook-id does the work twice.
+  return risks.mayHaveArrived + (kind === 'replay' ? risks.alreadyDelivered : 0);
 }
 
 /** A plan as lines: what it would do, its risks, and where. */
@@ -42,10 +53,15 @@ export function planLines(plan: Plan): string[] {
     ...factLines([
       ['plan', plan.id],
       ['hash', plan.planHash],
+      ['state', stateWords(plan)],
+      ...askedFacts(plan),
+      ...(plan.reason === null ? [] : [['reason', plan.reason] as const]),
+      ...(plan.ticket === null ? [] : [['ticket', plan.ticket] as const]),
+      ['by', plan.requestedBy],
       ['deliveries', whole(plan.count.items)],
       ['sent', `${whole(plan.count.sends)}${left > 0 ? `, ${whole(left)} left out` : ''}`],
       ['takes', plan.timeToFinish ? timeRange(plan.timeToFinish) : undefined],
-      ['valid until', shownTime(plan.expiresAt)],
+      ...(plan.expiresAt === null ? [] : [['valid until', shownTime(plan.expiresAt)] as const]),
     ]),
     '',
     ...riskLines(plan),
@@ -57,15 +73,28 @@ export function planLines(plan: Plan): string[] {
   ];
 }
 
-function riskLines({ risks }: Plan): string[] {
+/** What follows from a plan that nobody has executed. */
+export function runWords({ id, planHash, count }: Plan): string {
+  return count.items === 0
+    ? 'Nothing matches: there is nothing to send.'
+    : `Run it by: redrive retry execute ${id} --hash ${planHash}`;
+}
+
+function riskLines(plan: Plan): string[] {
+  const { risks } = plan;
   const found = RISK_NAMES.filter((risk) => risks[risk] > 0);
   if (found.length === 0) return ['risks  none'];
   const columns: Column<Risk>[] = [
     { head: 'risk', cell: (risk) => risk },
     { head: '', cell: (risk) => whole(risks[risk]), right: true },
-    { head: 'they', cell: (risk) => RISKS[risk] },
+    { head: 'they', cell: (risk) => riskWords(risk, plan) },
   ];
   return tableLines(columns, found, []);
+}
+
+function riskWords(risk: Risk, plan: Plan): string {
+  const words = RISKS[risk];
+  return typeof words === 'string' ? words : words(plan);
 }
 
 const ENDPOINT_COLUMNS: Column<Plan['endpoints'][number]>[] = [

@@ -3,7 +3,7 @@ import { command } from '../../command/command.ts';
 import type { Context } from '../../shell/context.ts';
 import { makePlan } from './make-plan.ts';
 import { PACE_FLAGS, retryBody } from './options.ts';
-import { planLines } from './plan-view.ts';
+import { planLines, runWords } from './plan-view.ts';
 import { idsIn, SELECTION_FLAGS, type SelectionFlags, selectionOf, selectionWords } from './selection.ts';
 import { LIMIT_FLAGS } from './wait-limits.ts';
 
@@ -32,6 +32,6 @@ export const retryPlan = command({
     const plan = await makePlan(context, api, { select, ...retryBody(flags) }, flags);
     if (out.form === 'table') await out.lines(planLines(plan));
     else await out.one(plan);
-    speaker.say(`Run it by: redrive retry execute ${plan.id} --hash ${plan.planHash}`);
+    speaker.say(runWords(plan));
   },
 });

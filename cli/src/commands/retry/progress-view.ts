@@ -4,6 +4,7 @@ import { factLines } from '../../core/table.ts';
 import { clip, percent, rate, safe, whole, width } from '../../core/text.ts';
 import { clock, shownTime } from '../../core/times.ts';
 import type { Style } from '../../shell/style.ts';
+import { type Asked, askedFacts } from './asked-view.ts';
 
 /** An operation as a stream shows it. */
 export type Progress = components['schemas']['OperationSummary'];
@@ -111,17 +112,17 @@ export function progressLine(operation: Progress, at: Date): string {
 }
 
 /** An operation as facts, the equation one line a part. */
-export function operationLines(operation: Progress): string[] {
+export function operationLines(operation: Progress & Pick<Asked, 'select'>): string[] {
   const { counts } = operation;
   return factLines([
     ['operation', operation.id],
-    ['kind', operation.kind],
     ['state', operation.state],
+    ...askedFacts(operation),
     ['expected', whole(counts.expected)],
     ...PARTS.filter((part) => counts[part] > 0 || part === 'delivered' || part === 'failed').map(
       (part, at) => [`${at === 0 ? '=' : '+'} ${part}`, whole(counts[part])] as const,
     ),
-    ...(operation.remainder
+    ...(operation.remainder && operation.remainder.count > 0
       ? ([
           ['left', `${whole(operation.remainder.count)}: redrive retry plan --remainder-of ${operation.id}`],
         ] as const)

@@ -1,6 +1,7 @@
 import { answerOf, errorOf } from '@redrive/client';
 import { argument, type Command, command, onOff } from '../../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
+import { operationId } from '../../core/operation-ids.ts';
 import { shownTime } from '../../core/times.ts';
 import { equation } from './progress-view.ts';
 
@@ -11,7 +12,7 @@ const report = command({
     'redrive retry report op_… --signed > report.json',
     'redrive report verify report.json --jwks jwks.json',
   ],
-  args: { operation: argument('the operation, op_…') },
+  args: { operation: argument('the operation, op_…', operationId) },
   flags: { signed: onOff('the JWS, to be kept and verified') },
   covers: ['GET /api/v1/retries/{id}/report'],
   async run({ api, out }, { args, flags }) {
@@ -48,7 +49,7 @@ const report = command({
 const addenda = command({
   path: ['retry', 'addenda'],
   summary: 'List what was settled after the report, each addendum signed by itself',
-  args: { operation: argument('the operation, op_…') },
+  args: { operation: argument('the operation, op_…', operationId) },
   flags: LIMIT_FLAG,
   covers: ['GET /api/v1/retries/{id}/report/addenda'],
   async run(context, { args, flags }) {
@@ -77,7 +78,10 @@ const proof = command({
   path: ['retry', 'proof'],
   summary: 'Fetch the proof of one line of the ledger',
   examples: ['redrive retry proof op_… dlv_… -o json > proof.json'],
-  args: { operation: argument('the operation, op_…'), delivery: argument('the delivery, dlv_…') },
+  args: {
+    operation: argument('the operation, op_…', operationId),
+    delivery: argument('the delivery, dlv_…'),
+  },
   covers: ['GET /api/v1/retries/{id}/items/{deliveryId}/proof'],
   async run({ api, out }, { args }) {
     const { calls } = await api();

@@ -8,7 +8,7 @@ import { confirmPlan, GO_FLAGS, goOn } from './execute.ts';
 import { getPlan, makePlan } from './make-plan.ts';
 import { PACE_FLAGS, retryBody } from './options.ts';
 import { withIdsRead } from './plan.ts';
-import { type Plan, planLines } from './plan-view.ts';
+import { type Plan, planLines, runWords } from './plan-view.ts';
 import { SELECTION_FLAGS, selectionOf, selectionWords } from './selection.ts';
 import { UnfinishedRun } from './unfinished.ts';
 
@@ -69,12 +69,12 @@ export const retryRun = command({
     await show(planLines(plan));
     if (plan.count.items === 0) {
       if (out.form !== 'table') await out.one(plan);
-      speaker.say('Nothing matches: there is nothing to send.');
+      speaker.say(runWords(plan));
       return 'done';
     }
     if (flags.dryRun) {
       if (out.form !== 'table') await out.one(plan);
-      speaker.say(`Run it by: redrive retry execute ${plan.id} --hash ${plan.planHash}`);
+      speaker.say(runWords(plan));
       return 'done';
     }
     await confirmPlan(context, plan, flags);

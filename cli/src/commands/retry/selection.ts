@@ -1,6 +1,7 @@
 import type { components } from '@redrive/client';
 import { list, onOff, type Values, value } from '../../command/command.ts';
 import { FILTER_FLAGS, filterOf, filterWords } from '../../command/filter-flags.ts';
+import { operationId } from '../../core/operation-ids.ts';
 import { usage } from '../../core/stop.ts';
 import { counted } from '../../core/text.ts';
 
@@ -12,8 +13,8 @@ export const SELECTION_FLAGS = {
   ...FILTER_FLAGS,
   ids: list('<id>', 'these deliveries, events or executions; - reads them from standard input'),
   outage: value('<out_…>', 'what this outage left'),
-  failuresOf: value('<op_…>', 'what failed in this operation'),
-  remainderOf: value('<op_…>', 'what this operation selected and did not deliver'),
+  failuresOf: value('<op_…>', 'what failed in this operation', operationId),
+  remainderOf: value('<op_…>', 'what this operation selected and did not deliver', operationId),
   allFailed: onOff('everything that failed, whenever'),
 };
 

@@ -1,13 +1,16 @@
 import { answerOf } from '@redrive/client';
 import { argument, type Command, command, list, value } from '../../command/command.ts';
 import { confirmed } from '../../command/confirm.ts';
+import { operationId, planId } from '../../core/operation-ids.ts';
 import { parseRate } from '../../core/pace.ts';
 import { Stop } from '../../core/stop.ts';
 import type { Context } from '../../shell/context.ts';
+import { getPlan } from './make-plan.ts';
+import { planLines } from './plan-view.ts';
 import { operationLines, type Progress } from './progress-view.ts';
 import { getOperation, WAIT_FLAGS, waitFor, writeOutcome } from './wait.ts';
 
-const operation = { operation: argument('the operation, op_…') };
+const operation = { operation: argument('the operation, op_…', operationId) };
 const path = (id: string) => ({ params: { path: { id } } });
 
 async function write({ out }: Context, shown: Progress): Promise<void> {
@@ -68,8 +71,7 @@ const cancel = command({
   covers: ['POST /api/v1/retries/{id}/cancel'],
   async run(context, { args }) {
     const { calls } = await context.api();
-    const id = operationId(args.operation);
-    await write(context, await answerOf(calls.POST('/api/v1/retries/{id}/cancel', path(id))));
+    await write(context, await answerOf(calls.POST('/api/v1/retries/{id}/cancel', path(args.operation))));
   },
 });
 
@@ -96,10 +98,10 @@ const approve = command({
   ],
   args: operation,
   flags: { hash: value('<hash>', 'the hash of the plan'), comment: value('<text>', 'why') },
-  covers: ['POST /api/v1/retries/{id}/approve', 'GET /api/v1/retries/{id}'],
+  covers: ['POST /api/v1/retries/{id}/approve', 'GET /api/v1/retries/{id}', 'GET /api/v1/retries/plans/{id}'],
   async run(context, { args, flags }) {
     const api = await context.api();
-    const { id, approval, counts } = await getOperation(api, operationId(args.operation));
+    const { id, approval } = await getOperation(api, args.operation);
     const planHash = flags.hash ?? approval?.planHash;
     if (planHash === undefined)
       throw new Stop('usage', `${id} asks for no approval.`, `redrive retry get ${id}`);
@@ -110,7 +112,7 @@ const approve = command({
           'Without a terminal an approval names its hash.',
           `--hash ${planHash}`,
         );
-      context.speaker.say(`${id}: ${counts.expected} deliveries so far, plan ${planHash}`);
+      for (const line of planLines(await getPlan(api, planId(id)))) context.speaker.say(line);
       await confirmed(context, false, 'Approve it?', { says: 'Not approved.' });
     }
     await write(
@@ -133,7 +135,7 @@ const reject = command({
   async run(context, { args }) {
     const { calls } = await context.api();
     const body = { comment: args.comment };
-    const id = operationId(args.operation);
+    const id = args.operation;
     await write(context, await answerOf(calls.POST('/api/v1/retries/{id}/reject', { ...path(id), body })));
   },
 });
@@ -151,7 +153,7 @@ const explain = command({
       ...(flags.reason ? { reason: flags.reason } : {}),
       ...(flags.ticket ? { ticket: flags.ticket } : {}),
     };
-    const id = operationId(args.operation);
+    const id = args.operation;
     await write(context, await answerOf(calls.POST('/api/v1/retries/{id}/explain', { ...path(id), body })));
   },
 });
@@ -165,15 +167,10 @@ const emergency = command({
   async run(context, { args }) {
     const { calls } = await context.api();
     const body = { reason: args.reason };
-    const id = operationId(args.operation);
+    const id = args.operation;
     await write(context, await answerOf(calls.POST('/api/v1/retries/{id}/emergency', { ...path(id), body })));
   },
 });
-
-/** A plan and its operation are two spellings of one id. */
-function operationId(id: string): string {
-  return id.startsWith('pln_') ? `op_${id.slice(4)}` : id;
-}
 
 export const STEERING: readonly Command[] = [
   watch,

@@ -1,20 +1,18 @@
 import { answerOf } from '@redrive/client';
 import { onOff } from '../../command/command.ts';
+import { Away } from '../../core/away.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
 import { mistakeOf } from '../../core/mistake.ts';
+import { planId } from '../../core/operation-ids.ts';
 import { Stop } from '../../core/stop.ts';
 import { counted } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
+import { LiveView } from './live-view.ts';
 import { getPlan } from './make-plan.ts';
 import type { Plan } from './plan-view.ts';
-import { haltWords, operationLines, type Progress, progressBlock, progressLine } from './progress-view.ts';
+import { haltWords, operationLines, type Progress } from './progress-view.ts';
 import { LIMIT_FLAGS, type Waiting, WaitLimits } from './wait-limits.ts';
-
-/** Between two lines where nothing can be drawn again. */
-const LINE_EVERY_MS = 5_000;
-/** Between two pictures of a terminal, for the clock that runs on them. */
-const DRAW_EVERY_MS = 1_000;
 
 /** The flags of whatever waits. */
 export const WAIT_FLAGS = {
@@ -40,14 +38,22 @@ export async function waitFor(context: Context, api: Api, id: string, waiting: W
     waiting,
     () => new Stop('failed', `The server was away for too long; ${id} goes on without being watched.`, back),
   );
-  const view = new ProgressView(context);
+  const view = new LiveView(context);
+  const away = new Away();
   try {
     const stream = api.watch(`/api/v1/retries/${encodeURIComponent(id)}/stream`, {
       signal: limits.signal,
       onConnection(connection) {
-        if (connection.up) return limits.found();
-        limits.lost();
-        speaker.say(lossWords(connection));
+        const words = connection.up ? away.found() : away.lost(lossWords(connection));
+        if (words !== undefined) speaker.say(words);
+        if (!connection.up) {
+          limits.lost();
+          view.isAway();
+          return;
+        }
+        limits.found();
+        // What has not changed meanwhile is not told again.
+        if (words !== undefined) view.catchUp(getOperation(api, id)).catch(() => {});
       },
     });
     for await (const { event, data } of stream) {
@@ -77,47 +83,10 @@ export async function waitFor(context: Context, api: Api, id: string, waiting: W
   return { operation, exit };
 }
 
-/** Shows how an operation goes: a block in its place on a terminal, a line now and then elsewhere. */
-class ProgressView {
-  operation: Progress | undefined;
-  readonly #context: Context;
-  readonly #began = performance.now();
-  readonly #timer: NodeJS.Timeout;
-  readonly #redraws: boolean;
-
-  constructor(context: Context) {
-    const { speaker, out, outIsTerminal } = context;
-    this.#context = context;
-    // A block would erase the lines of data that come to the same terminal between two pictures of it.
-    this.#redraws = speaker.screen.redraws && !(outIsTerminal && out.form === 'ndjson');
-    this.#timer = setInterval(() => this.#draw(), this.#redraws ? DRAW_EVERY_MS : LINE_EVERY_MS);
-  }
-
-  show(operation: Progress): void {
-    const isFirst = this.operation === undefined;
-    this.operation = operation;
-    if (isFirst || this.#redraws) this.#draw();
-  }
-
-  end(): void {
-    clearInterval(this.#timer);
-    this.#context.speaker.keep();
-  }
-
-  #draw(): void {
-    const { speaker, now } = this.#context;
-    if (!this.operation) return;
-    const seconds = (performance.now() - this.#began) / 1_000;
-    if (this.#redraws)
-      speaker.draw(progressBlock(this.operation, seconds, speaker.screen.columns, speaker.style));
-    else speaker.say(progressLine(this.operation, now()));
-  }
-}
-
-function lossWords({ waitMs, error }: { waitMs: number; error: unknown }): string {
-  const what =
-    error === undefined ? 'The stream ended' : `The connection was lost (${mistakeOf(error).what})`;
-  return `${what}: once more in ${Math.ceil(waitMs / 1_000)} s.`;
+function lossWords({ error }: { error: unknown }): string {
+  return error === undefined
+    ? 'The stream ended.'
+    : `The connection was lost (${mistakeOf(error).what.replace(/\.$/, '')}).`;
 }
 
 /** Whether nothing follows before somebody does something. */
@@ -129,7 +98,7 @@ async function standsStill(
   if (state === 'halted') return true;
   if (state === 'awaiting_approval') return throughApproval !== true;
   if (state !== 'planned') return false;
-  const plan = await getPlan(api, `pln_${id.slice(3)}`);
+  const plan = await getPlan(api, planId(id));
   if (plan.driftTooLarge) throw driftedTooFar(plan);
   throw new Stop(
     'usage',
@@ -160,7 +129,9 @@ export async function writeOutcome(
 ): Promise<void> {
   if (out.form === 'table') await out.lines(operationLines(operation));
   else if (out.form === 'json') await out.one(operation);
-  if (exit === 'done' || exit === 'failures' || exit === 'cancelled')
+  // What was cancelled as a plan, or before it was approved, has none.
+  const hasReport = exit === 'done' || exit === 'failures' || exit === 'cancelled';
+  if (hasReport && operation.counts.expected > 0)
     speaker.say(`Its report: redrive retry report ${operation.id} --signed`);
   if (exit === 'halted') {
     speaker.say(`${operation.halt ? haltWords(operation.halt) : 'halted'}.`);

@@ -1,9 +1,11 @@
 import type { components } from '../native-api.ts';
+import { equationFault } from './equation.ts';
 import { isObject } from './json.ts';
 import type { LedgerSeal } from './ledger.ts';
 
 /** What a signed report says: the payload of its signature. */
 export interface Closure {
+  v: 1;
   operation: string;
   kind: 'retry' | 'replay';
   state: string;
@@ -48,6 +50,9 @@ export interface Closure {
 /** The form that the header of a signed report names. */
 export const CLOSURE_TYPE = 'redrive-closure+json';
 
+/** The one version of its payload that is known. */
+const VERSION = 1;
+
 /** Whether a payload is that of a report, and of this operation where one is named. */
 export function isClosureOf(payload: unknown, operationId?: string): payload is Closure {
   return (
@@ -59,4 +64,15 @@ export function isClosureOf(payload: unknown, operationId?: string): payload is 
     typeof payload.ledger.lines === 'number' &&
     typeof payload.ledger.merkleRoot === 'string'
   );
+}
+
+/** Why a report that is well signed does not hold by itself, in one sentence; undefined where it does. */
+export function closureFault({ v, counts }: Closure): { fault: 'form' | 'counts'; why: string } | undefined {
+  if (v !== VERSION)
+    return {
+      fault: 'form',
+      why: `The report has the form ${JSON.stringify(v) ?? 'unnamed'}, which is not known here: verify it with a newer version.`,
+    };
+  const why = equationFault(counts);
+  return why === undefined ? undefined : { fault: 'counts', why };
 }

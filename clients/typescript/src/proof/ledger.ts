@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { fromHex } from '../bytes.ts';
+import { type Members, objectIn } from './json.ts';
 import { type Lines, piecesOf } from './lines.ts';
 
 /** How many lines a ledger has, and the root of the hash tree over them (RFC 9162). */
@@ -57,15 +58,28 @@ export type OnLines = (lines: number) => void;
 
 const LINES_BETWEEN = 1_000;
 
-/** The seal of a ledger that is read line by line; `onLines` is told how far it is, now and then and at the end. */
-export async function sealOfStream(source: Lines, onLines?: OnLines): Promise<LedgerSeal> {
+/** Longer than a line of a ledger can be. */
+const LONGEST_LINE = 1_048_576;
+
+/**
+ * The seal of a ledger that is read line by line; `onLines` is told how far it is, now and then and at the end, and
+ * `onLine` what each line says, undefined where it is no line of a ledger.
+ */
+export async function sealOfStream(
+  source: Lines,
+  onLines?: OnLines,
+  onLine?: (line: Members | undefined) => void,
+): Promise<LedgerSeal> {
   const tree = hashTree();
+  const text = onLine ? lineText() : undefined;
   let lines = 0;
   let leaf = newLeaf();
-  // Piece by piece: what is no ledger may have a line of any length, and none is held.
+  // Piece by piece: what is no ledger may have a line of any length, and none that is too long is held.
   for await (const { bytes, isLast } of piecesOf(source)) {
     leaf.update(bytes);
+    text?.add(bytes);
     if (!isLast) continue;
+    if (text) onLine?.(objectIn(text.take()));
     tree.add(leaf.digest());
     leaf = newLeaf();
     lines += 1;
@@ -73,6 +87,26 @@ export async function sealOfStream(source: Lines, onLines?: OnLines): Promise<Le
   }
   onLines?.(lines);
   return tree.seal();
+}
+
+/** The text of a line, from its pieces; empty where it is too long. */
+function lineText() {
+  const decoder = new TextDecoder();
+  let text = '';
+  let length = 0;
+  return {
+    add(bytes: Uint8Array) {
+      length += bytes.length;
+      if (length <= LONGEST_LINE) text += decoder.decode(bytes, { stream: true });
+    },
+    take(): string {
+      const rest = decoder.decode();
+      const taken = length <= LONGEST_LINE ? text + rest : '';
+      text = '';
+      length = 0;
+      return taken;
+    },
+  };
 }
 
 /** Whether one line is in the ledger that was signed (RFC 9162, section 2.1.3.2). */

@@ -1,7 +1,8 @@
-import { CLOSURE_TYPE, type Closure, isClosureOf } from './closure.ts';
+import { checkLedger } from './check-ledger.ts';
+import { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './closure.ts';
 import { isObject, type Members, objectIn } from './json.ts';
 import { isJws, type Jwk, type Jws, type KeySet, verifyJws } from './jws.ts';
-import { isInLedger, type LineProof, type OnLines, sealOfStream } from './ledger.ts';
+import { isInLedger, type LineProof, type OnLines } from './ledger.ts';
 import type { Lines } from './lines.ts';
 
 /** A signed report, the keys that one trusts, and what else was handed over with it. */
@@ -12,7 +13,7 @@ export interface ReportEvidence {
   keys: KeySet;
   /** The operation that it has to be about; any where left out. */
   operation?: string | undefined;
-  /** The ledger, as `GET …/items` gives it with `Accept: application/x-ndjson`: every line is hashed. */
+  /** The ledger, as `GET …/items` gives it with `Accept: application/x-ndjson`: every line is hashed and counted. */
   items?: Lines | undefined;
   /** Told how many lines of the ledger have been read. */
   onLines?: OnLines | undefined;
@@ -40,7 +41,7 @@ export type ReportVerdict =
       /** What the addenda say, where they were given. */
       addenda?: Members[];
     }
-  | { ok: false; fault: 'signature' | 'form' | 'ledger' | 'proof' | 'addenda'; why: string };
+  | { ok: false; fault: 'signature' | 'form' | 'counts' | 'ledger' | 'proof' | 'addenda'; why: string };
 
 const ADDENDUM_TYPE = 'redrive-addendum+json';
 
@@ -71,16 +72,15 @@ export async function verifyReport({
     return fails('form', `It is signed, but as ${type ?? 'something without a type'}, and not as a report.`);
   if (operation !== undefined && payload.operation !== operation)
     return fails('form', `It is the report of ${payload.operation}, and not of ${operation}.`);
+  const wrong = closureFault(payload);
+  if (wrong) return fails(wrong.fault, wrong.why);
   const { ledger } = payload;
   const holds: ReportVerdict = { ok: true, closure: payload, kid, thumbprint, key, digest };
 
   if (items !== undefined) {
-    const seal = await sealOfStream(items, onLines);
-    if (seal.lines !== ledger.lines)
-      return fails('ledger', `The ledger has ${seal.lines} lines, and ${ledger.lines} were signed.`);
-    if (seal.merkleRoot !== ledger.merkleRoot)
-      return fails('ledger', 'A line of the ledger is not as it was signed: its lines have another root.');
-    holds.lines = seal.lines;
+    const checked = await checkLedger(items, payload, onLines);
+    if (!checked.ok) return checked;
+    holds.lines = checked.lines;
   }
   if (proof !== undefined) {
     if (!isLineProof(proof)) return fails('proof', 'This is no proof of a line: expected its line and path.');
@@ -112,6 +112,8 @@ function readAddendum(
   if (!verdict.holds) return `Addendum ${number}: ${verdict.why}`;
   const { payload, type } = verdict;
   if (type !== ADDENDUM_TYPE) return `Addendum ${number} is signed as ${type ?? 'something without a type'}.`;
+  if (payload.v !== 1)
+    return `Addendum ${number} has a form that is not known here: verify it with a newer version.`;
   if (payload.report !== digest || payload.operation !== operation)
     return `Addendum ${number} amends another report.`;
   if (payload.number !== number)

@@ -1,4 +1,4 @@
-import { errorOf, type LedgerSeal, sealOfStream } from '@redrive/client';
+import { type Closure, checkLedger, errorOf } from '@redrive/client';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { client } from '../../api/client.ts';
@@ -8,18 +8,18 @@ import { Notice, Refusal } from '../../ui/notice.tsx';
 import { Section, Stack } from '../../ui/page.tsx';
 import { IdText, Quiet } from '../../ui/text.tsx';
 
-/** Reads every line of the ledger and compares its hash tree with the one that was signed. */
-export function LedgerCheck({ operationId, ledger }: { operationId: string; ledger: LedgerSeal }) {
+/** Reads every line of the ledger: compares its hash tree with the one that was signed, and what became of each with the counts. */
+export function LedgerCheck({ closure }: { closure: Closure }) {
+  const { ledger, operation } = closure;
   const [lines, setLines] = useState(0);
   const check = useMutation({
     mutationFn: async () => {
-      const response = await client.raw(`/api/v1/retries/${operationId}/items`, {
+      const response = await client.raw(`/api/v1/retries/${operation}/items`, {
         headers: { accept: 'application/x-ndjson' },
       });
       if (!response.ok || !response.body)
         throw errorOf(await response.json().catch(() => undefined), response);
-      const seal = await sealOfStream(response.body, setLines);
-      return seal.lines === ledger.lines && seal.merkleRoot === ledger.merkleRoot;
+      return checkLedger(response.body, closure, setLines);
     },
   });
   return (
@@ -34,8 +34,14 @@ export function LedgerCheck({ operationId, ledger }: { operationId: string; ledg
           </Button>{' '}
           {check.isPending ? <Quiet>{whole(lines)} read…</Quiet> : null}
         </p>
-        {check.data === undefined ? null : check.data ? (
-          <Notice tone="good" title={`All ${whole(ledger.lines)} lines are those that were signed`} live />
+        {check.data === undefined ? null : check.data.ok ? (
+          <Notice tone="good" title={`All ${whole(ledger.lines)} lines are those that were signed`} live>
+            <p>The counts of the report are those of its lines.</p>
+          </Notice>
+        ) : check.data.fault === 'counts' ? (
+          <Notice tone="bad" title="The counts of this report are not those of its lines" live>
+            <p>{check.data.why}</p>
+          </Notice>
         ) : (
           <Notice tone="bad" title="These lines are not those that were signed" live>
             <p>Some are missing, added or changed. Download both and compare them elsewhere.</p>

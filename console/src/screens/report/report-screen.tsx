@@ -1,4 +1,13 @@
-import { CLOSURE_TYPE, errorOf, hasCode, isClosureOf, type Jwk, type Jws, verifyJws } from '@redrive/client';
+import {
+  CLOSURE_TYPE,
+  closureFault,
+  errorOf,
+  hasCode,
+  isClosureOf,
+  type Jwk,
+  type Jws,
+  verifyJws,
+} from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -88,13 +97,18 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
           verdict.holds && verdict.type === CLOSURE_TYPE && isClosureOf(verdict.payload, id)
             ? verdict.payload
             : undefined;
+        const wrong = closure && closureFault(closure);
         return (
           <>
             <Verification verdict={verdict} pinned={pinned?.name} onPin={setPinned} />
-            {closure ? (
+            {wrong ? (
+              <Notice tone="bad" title="It is signed, but what it says does not hold" live>
+                <p>{wrong.why}</p>
+              </Notice>
+            ) : closure ? (
               <>
                 <SignedReport closure={closure} />
-                <LedgerCheck operationId={id} ledger={closure.ledger} />
+                <LedgerCheck closure={closure} />
               </>
             ) : verdict.holds ? (
               <Notice tone="bad" title="It is signed, but it is no report about this operation" live>

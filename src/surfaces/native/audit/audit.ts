@@ -13,7 +13,8 @@ import { listCheckpoints } from '../../../store/audit/checkpoints.ts';
 import { type AuditFilter, type AuditPage, listAuditEntries } from '../../../store/audit/reading.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { refuseReversedRanges } from '../deliveries/delivery-filter.ts';
-import { textField, timeField } from '../fields.ts';
+import { actorField, actorsMeant } from '../actors.ts';
+import { timeField } from '../fields.ts';
 import { listParameter, MAX_PAGE, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AuditCheckpointView, AuditEntryView } from './audit-view.ts';
 
@@ -39,10 +40,7 @@ const target = z
 
 const query = z
   .strictObject({
-    actor: listParameter(
-      textField(500, 'An actor, whole.', 'key_01k9z3e5hbe7r9qk2m4n6p8r0s'),
-      'Who did it; anybody where left out.',
-    ),
+    actor: listParameter(actorField, 'Who did it; anybody where left out.'),
     action: listParameter(
       z
         .enum(Object.keys(AUDIT_ACTIONS) as [AuditAction, ...AuditAction[]])
@@ -165,7 +163,7 @@ function filterOf({
   to,
 }: Omit<z.output<typeof query>, 'limit' | 'cursor' | 'order'>): AuditFilter {
   return {
-    ...(actor ? { actors: actor } : {}),
+    ...(actor ? { actors: actorsMeant(actor) } : {}),
     ...(action ? { actions: action } : {}),
     ...(targets ? { targets } : {}),
     ...(from === undefined ? {} : { from: { at: from, inclusive: true } }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { OperationFilter } from '../../../store/operations/operations.ts';
+import { actorField, actorsMeant } from '../actors.ts';
 import { textField, timeField } from '../fields.ts';
 import { nameField } from '../names.ts';
 import { listParameter } from '../page.ts';
@@ -16,10 +17,7 @@ export const operationFilterParameters = {
     .enum(['retry', 'replay'])
     .optional()
     .meta({ description: 'Only retries, or only replays.', example: 'retry' }),
-  actor: listParameter(
-    textField(500, 'Who asked for it, as `requestedBy` shows it.', 'key_01k9z3e5hbe7r9qk2m4n6p8r0s'),
-    'Only operations that one of these asked for.',
-  ),
+  actor: listParameter(actorField, 'Only operations that one of these asked for.'),
   endpointIds: listParameter(
     nameField('endpoint', 'An endpoint, by id or handle.'),
     'Only operations with items for one of these endpoints.',
@@ -46,7 +44,7 @@ export function operationFilter({
   return {
     ...(state ? { state } : {}),
     ...(kind ? { kind } : {}),
-    ...(actor ? { actors: actor } : {}),
+    ...(actor ? { actors: actorsMeant(actor) } : {}),
     ...(endpointIds ? { endpointIds } : {}),
     ...(from === undefined ? {} : { from: { at: from, inclusive: true } }),
     ...(to === undefined ? {} : { to: { at: to, inclusive: false } }),
