@@ -81,9 +81,10 @@ export function Draft({
           <Button
             look="primary"
             needs="recover:plans"
-            refused={none ? 'The filter matches nothing.' : undefined}
+            refused={
+              none ? 'The filter matches nothing.' : Object.values(wrong).find((why) => why !== undefined)
+            }
             busy={freeze.isPending}
-            refused={Object.values(wrong).find((why) => why !== undefined)}
             onClick={() => freeze.mutate()}
           >
             Freeze a plan
