@@ -14,6 +14,7 @@ import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
 import { openOutage } from '../store/outages/outage-states.ts';
 import { tellAttempts } from '../store/outages/told-attempts.ts';
+import { askForWeek } from '../store/partitions/ask-for-week.ts';
 import { type CircuitChange, reactToSigns } from '../store/sending/endpoint-health.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/sending/pacing.ts';
@@ -309,6 +310,7 @@ export class Recorder {
       try {
         return await write();
       } catch (error) {
+        askForWeek(this.#pool, error);
         const code = (error as { code?: string }).code;
         // An unexpected error is tried again too: giving up would turn a known outcome into an ambiguous attempt.
         const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
