@@ -73,7 +73,10 @@ export class Sweeper {
 
   #repeat(
     round: () => Promise<void>,
-    { atLeastEveryMs = Number.POSITIVE_INFINITY, wake }: { atLeastEveryMs?: number; wake?: Wake | undefined } = {},
+    {
+      atLeastEveryMs = Number.POSITIVE_INFINITY,
+      wake,
+    }: { atLeastEveryMs?: number; wake?: Wake | undefined } = {},
   ): Promise<void> {
     const { stop, everyMs: often } = this.#options;
     const everyMs = Math.min(often, atLeastEveryMs);

@@ -6,6 +6,7 @@ import {
   timeOfId,
   type Week,
 } from '../../domain/partitions/weeks.ts';
+import { onlyRow } from '../db/only-row.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { CLOSED } from './without-partition.ts';
 
@@ -67,20 +68,26 @@ function spanOf(bounds: string): { from: number; to: number } | undefined {
  */
 export async function makeWeek(tx: Queryable, table: string, week: Week): Promise<string> {
   const name = nameOfWeek(table, week);
-  await tx.query(`create table ${name} (like ${table} including all)`);
-  const { rows } = await tx.query<{ options: string | null }>(
-    `select string_agg(o.name, ', ') as options from (
-       select c.reloptions, t.reloptions as toast_options from pg_inherits i join pg_class c on c.oid = i.inhrelid
-       left join pg_class t on t.oid = c.reltoastrelid where i.inhparent = $1::regclass order by c.oid desc limit 1) newest
-     cross join lateral (
-       select unnest(newest.reloptions) as name union all select 'toast.' || unnest(newest.toast_options)) o`,
-    [table],
+  const { schema, options } = onlyRow(
+    await tx.query<{ schema: string; options: string | null }>(
+      `select quote_ident(n.nspname) as schema, (
+         select string_agg(o.name, ', ') from (
+           select c.reloptions, t.reloptions as toast_options from pg_inherits i join pg_class c on c.oid = i.inhrelid
+           left join pg_class t on t.oid = c.reltoastrelid where i.inhparent = p.oid 
+           order by c.relname like '%\\_before', c.relname desc limit 1) newest
+         cross join lateral (
+           select unnest(newest.reloptions) as name union all select 'toast.' || unnest(newest.toast_options)) o) as options
+       from pg_class p join pg_namespace n on n.oid = p.relnamespace where p.oid = to_regclass($1)`,
+      [table],
+    ),
   );
-  const options = rows[0]?.options ?? null;
-  if (options !== null) await tx.query(`alter table ${name} set (${options})`);
+  // Beside its table: what is first in the search path of a session may be another schema.
+  const own = `${schema}.${name}`;
+  await tx.query(`create table ${own} (like ${table} including all)`);
+  if (options !== null) await tx.query(`alter table ${own} set (${options})`);
   // Empty, it is looked through in no time: no constraint has to say what is in it.
   await tx.query(
-    `alter table ${table} attach partition ${name}
+    `alter table ${table} attach partition ${own}
        for values from ('${firstIdAt(week)}') to ('${firstIdAt(endOf(week))}')`,
   );
   return name;

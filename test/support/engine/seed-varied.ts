@@ -7,6 +7,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../src/domain/time/instant.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
 import { anyId } from '../store/any-id.ts';
+import { idOf } from '../store/id-of.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {
@@ -147,7 +148,7 @@ export async function seedVaried(
     const execution = delivery.state === 'pending' ? 'scheduled' : delivery.state;
     return {
       n,
-      event_id: randomUUID(),
+      event_id: idOf(),
       delivery_id: randomUUID(),
       endpoint_id: delivery.endpointId,
       state: delivery.state,
