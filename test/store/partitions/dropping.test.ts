@@ -37,11 +37,11 @@ async function world(): Promise<World> {
 async function ofWeeksAgo(
   { store, weeks, tenant, endpointId }: World,
   ago: number,
-  { ending = 200 as number | undefined, count = 3 } = {},
+  { ending = 200 as number | null, count = 3 } = {},
 ): Promise<Id<'delivery'>[]> {
   await weeks.idsAgo(ago * WEEK_MS);
   const deliveries = await store.ingest(tenant, count);
-  if (ending !== undefined) await store.attempt(ending, { endpointIds: [endpointId] });
+  if (ending !== null) await store.attempt(ending, { endpointIds: [endpointId] });
   await weeks.idsAgo(0);
   await age(store, 7 * ago, { deliveries });
   return deliveries;
@@ -109,7 +109,7 @@ test('a payload that goes before its ledger takes its week, and the week of its 
 
 test('the week of an execution that has not ended stays for its attempt', async () => {
   const it = await world();
-  await ofWeeksAgo(it, 5, { ending: undefined });
+  await ofWeeksAgo(it, 5, { ending: null });
   await it.store.timePasses();
   await dropWeeks(it.store.pool);
   // That week, and the two that ended not long ago.

@@ -106,11 +106,12 @@ test('a partition has the keys, checks and storage of its table, and the paramet
   expect(
     (
       await store.rows(
-        `select conname from pg_constraint where conrelid = $1::regclass and contype in ('c', 'p') order by 1`,
+        `select conname from pg_constraint where conrelid = $1::regclass and contype in ('c', 'p')
+         order by contype desc, conname`,
         [attempts],
       )
     ).map(({ conname }) => conname),
-  ).toEqual(['attempts_outcome_check', 'attempts_response_excerpt_check', `${attempts}_pkey`]);
+  ).toEqual([`${attempts}_pkey`, 'attempts_outcome_check', 'attempts_response_excerpt_check']);
 });
 
 test('an event that finds no partition is refused as while Postgres is away, whole, and taken when that is made', async () => {
