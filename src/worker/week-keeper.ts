@@ -80,9 +80,8 @@ export class WeekKeeper {
   /** One round of dropping. */
   async drop(): Promise<void> {
     const { pool, log, metrics } = this.#deps;
-    for (const fact of await dropWeeks(pool, this.#askedNow())) {
-      const { did, ...week } = fact;
-      if (fact.did === 'waits') metrics.partitionDropsWaited.inc({ table: fact.table });
+    for (const { did, ...week } of await dropWeeks(pool, this.#askedNow())) {
+      if (did === 'waits') metrics.partitionDropsWaited.inc({ table: week.table });
       log[did === 'waits' ? 'warn' : 'info']({ event: `weeks.${did}`, ...week });
     }
   }
