@@ -3,7 +3,7 @@ import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
 import { type Pool, withTransaction } from '../store/db/pool.ts';
 import { dropWeeks } from '../store/partitions/drop-weeks.ts';
-import { keepWeeks } from '../store/partitions/keep-weeks.ts';
+import { analyzeKept, type KeptWeek, keepWeeks } from '../store/partitions/keep-weeks.ts';
 import { PARTITIONED_TABLES } from '../store/partitions/partitioned-tables.ts';
 import { askedWeek, type MissingWeek } from '../store/partitions/without-partition.ts';
 import { errorCode } from '../telemetry/error-code.ts';
@@ -27,9 +27,10 @@ const ASKED_FOR_MS = 3_600_000;
 export async function makeWeeks(
   { pool, log }: Pick<WeekKeeperDeps, 'pool' | 'log'>,
   asked: readonly MissingWeek[] = [],
-): Promise<void> {
-  for (const { did, ...week } of await keepWeeks(pool, (work) => withTransaction(pool, work), asked))
-    log.info({ event: `weeks.${did}`, ...week });
+): Promise<KeptWeek[]> {
+  const kept = await keepWeeks(pool, (work) => withTransaction(pool, work), asked);
+  for (const { did, ...week } of kept) log.info({ event: `weeks.${did}`, ...week });
+  return kept;
 }
 
 /**
@@ -69,7 +70,11 @@ export class WeekKeeper {
       name: 'weeks',
       wake: this.#wake,
       run: async () => {
-        await attempt('weeks', () => makeWeeks(this.#deps, this.#askedNow()));
+        await attempt('weeks', async () => {
+          const { pool } = this.#deps;
+          const kept = await makeWeeks(this.#deps, this.#askedNow());
+          await analyzeKept(pool, (work) => withTransaction(pool, work), kept);
+        });
         if (performance.now() - this.#droppedAt < DROPS_EVERY_MS) return;
         this.#droppedAt = performance.now();
         await attempt('weeks', () => this.drop());

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { type InTransaction, keepWeeks } from '../partitions/keep-weeks.ts';
+import { analyzeKept, type InTransaction, keepWeeks } from '../partitions/keep-weeks.ts';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
 import {
   AFTER_REFUSAL_MS,
@@ -219,7 +219,7 @@ async function makeWeeks(client: pg.Client): Promise<string | undefined> {
   };
   for (let tries = 1; ; tries += 1)
     try {
-      await keepWeeks(client, inTransaction);
+      await analyzeKept(client, inTransaction, await keepWeeks(client, inTransaction));
       return undefined;
     } catch (error) {
       if (!isWithoutLock(error)) throw error;

@@ -13,6 +13,8 @@ export const LOCK_TIMEOUT_MS = 100;
 /** For how long one waits for another who makes partitions, which takes a moment. */
 const OTHERS_TIMEOUT_MS = 5_000;
 
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** Whoever makes, opens or closes partitions of any table holds it. */
 const KEY = `hashtextextended('partitions by week', 4403)`;
 
@@ -67,8 +69,24 @@ export async function keepWeeks(
       ];
     });
     kept.push(...done);
-    // Their plans would be those of an empty table.
-    if (done.some(({ did }) => did === 'made')) await inTransaction((tx) => analyzeWeeks(tx, table.name));
   }
   return kept;
+}
+
+/**
+ * Renews what the planner knows of the tables that got a partition, and of those of which it knows nothing, such as restored
+ * ones: no vacuum does that for a table of partitions. Leaves it to the next time where somebody holds one of them.
+ */
+export async function analyzeKept(
+  db: Queryable,
+  inTransaction: InTransaction,
+  kept: readonly KeptWeek[],
+): Promise<void> {
+  for (const { name } of PARTITIONED_TABLES) {
+    const has = kept.some(({ did, table }) => did === 'made' && table === name);
+    if (has || (await readWeeks(db, name))?.analyzed === false)
+      await inTransaction((tx) => analyzeWeeks(tx, name)).catch((error) => {
+        if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+      });
+  }
 }

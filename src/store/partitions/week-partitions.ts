@@ -14,6 +14,8 @@ import { CLOSED } from './without-partition.ts';
 export interface WeekState {
   nowMs: number;
   partitions: Partition[];
+  /** Whether the planner knows anything of the table as a whole. */
+  analyzed: boolean;
   /** Partitions that are detached, and were not dropped yet. */
   detached: string[];
 }
@@ -27,8 +29,13 @@ interface PartitionRow {
 
 /** Reads the catalog; undefined where the table is none of partitions, as before the migration that makes it one. */
 export async function readWeeks(db: Queryable, table: string): Promise<WeekState | undefined> {
-  const { rows } = await db.query<{ now_ms: number; partitions: PartitionRow[]; detached: string[] }>(
-    `select (extract(epoch from now()) * 1000)::float8 as now_ms,
+  const { rows } = await db.query<{
+    now_ms: number;
+    analyzed: boolean;
+    partitions: PartitionRow[];
+    detached: string[];
+  }>(
+    `select (extract(epoch from now()) * 1000)::float8 as now_ms, p.reltuples >= 0 as analyzed,
        coalesce((select jsonb_agg(jsonb_build_object('name', c.relname, 'bounds', pg_get_expr(c.relpartbound, c.oid),
            'leaving', i.inhdetachpending, 'closed', exists (
              select from pg_constraint k where k.conrelid = c.oid and k.conname = '${CLOSED}')) order by c.relname)
@@ -43,6 +50,7 @@ export async function readWeeks(db: Queryable, table: string): Promise<WeekState
   return (
     row && {
       nowMs: row.now_ms,
+      analyzed: row.analyzed,
       detached: row.detached,
       partitions: row.partitions.flatMap(({ bounds, ...partition }) => {
         const span = spanOf(bounds ?? '');
@@ -139,7 +147,8 @@ export async function dropWeek(db: Queryable, name: string): Promise<void> {
   await db.query(`drop table if exists ${name}`);
 }
 
-/** Renews the statistics of a whole table of partitions, which no vacuum renews by itself. */
-export async function analyzeWeeks(db: Queryable, table: string): Promise<void> {
-  await db.query(`analyze ${table}`);
+/** Renews the statistics of a whole table of partitions. Runs in a transaction. */
+export async function analyzeWeeks(tx: Queryable, table: string): Promise<void> {
+  await tx.query(`set local lock_timeout = '1s'`);
+  await tx.query(`analyze ${table}`);
 }
