@@ -11,9 +11,9 @@ import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import type { TestEngine } from '../support/engine/test-engine.ts';
 import type { useScenes } from '../support/engine/use-engine.ts';
+import { playWeeks } from '../support/partitions/weeks.ts';
 import { hang, ok } from '../support/receivers/receiver-behaviour.ts';
 import { createTestStore } from '../support/store/test-store.ts';
-import { playWeeks } from '../support/store/weeks.ts';
 import type { closedAfterEach } from '../support/use.ts';
 
 /** Where gauges get their values. */

@@ -7,10 +7,10 @@ import { ALL_FAILURES, createScene, type Scene } from '../../support/engine/reco
 import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
 import { useTemporal } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
+import { type PlayedWeeks, partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
 import { ok } from '../../support/receivers/receiver-behaviour.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
-import { type PlayedWeeks, partitionsOf, playWeeks, WEEK_MS } from '../../support/store/weeks.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
 useTemporal();

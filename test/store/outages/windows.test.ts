@@ -7,8 +7,8 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { Parameters } from '../../../src/store/db/parameters.ts';
 import { countWindow } from '../../../src/store/outages/outages.ts';
 import { partitionsOf, selectionPage } from '../../../src/store/selection/selection-page.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
 import { anyId } from '../../support/store/any-id.ts';
-import { idOf } from '../../support/store/id-of.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 /** The deliveries of the window of an outage, against what is said of them without SQL. */

@@ -14,11 +14,11 @@ import { insertEndpoint } from '../../../src/store/tenancy/endpoints.ts';
 import { insertTenant } from '../../../src/store/tenancy/tenants.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { eventually } from '../../support/eventually.ts';
-import { idOf } from '../../support/store/id-of.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
+import { WEEK_MS } from '../../support/partitions/weeks.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 import { ENDPOINT } from '../../support/store/test-store.ts';
-import { WEEK_MS } from '../../support/store/weeks.ts';
 import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);

@@ -5,16 +5,16 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
 import { closeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
 import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { age, eventsOf, keepFor, removeAll } from '../../support/store/retention.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
 import {
   makeMissing,
   type PlayedWeeks,
   partitionsOf,
   playWeeks,
   WEEK_MS,
-} from '../../support/store/weeks.ts';
+} from '../../support/partitions/weeks.ts';
+import { readLedger, violationsOf } from '../../support/store/ledger.ts';
+import { age, eventsOf, keepFor, removeAll } from '../../support/store/retention.ts';
+import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
 const closing = closedAfterEach();

@@ -12,14 +12,14 @@ import {
   missingWeekOf,
 } from '../../../src/store/partitions/without-partition.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
 import {
   makeMissing,
   type PlayedWeeks,
   partitionsOf,
   playWeeks,
   WEEK_MS,
-} from '../../support/store/weeks.ts';
+} from '../../support/partitions/weeks.ts';
+import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
 const closing = closedAfterEach();

@@ -24,12 +24,12 @@ import { replayResults } from '../../../src/surfaces/flowrelay/store/replay-resu
 import { timelineSteps } from '../../../src/surfaces/flowrelay/store/timeline.ts';
 import { findFileExecution } from '../../../src/surfaces/stedi/store/file-executions.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
+import { partitionsRead } from '../../support/partitions/partition-reads.ts';
+import { partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
-import { partitionsRead } from '../../support/store/partition-reads.ts';
 import { keepFor } from '../../support/store/retention.ts';
 import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
-import { partitionsOf, playWeeks, WEEK_MS } from '../../support/store/weeks.ts';
 
 /** A statement looks a payload or an attempt up in the partition of its week alone, however many partitions there are. */
 

@@ -3,11 +3,11 @@ import { nameOfWeek, weekOf } from '../../../src/domain/partitions/weeks.ts';
 import { dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
 import { findPayload } from '../../../src/store/reading/event-reads.ts';
 import { executionsOfDelivery } from '../../../src/store/reading/execution-reads.ts';
+import { partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { age, eventsOf, keepFor, removeAll } from '../../support/store/retention.ts';
 import { useStore } from '../../support/store/use-store.ts';
-import { partitionsOf, playWeeks, WEEK_MS } from '../../support/store/weeks.ts';
 
 const store = useStore();
 

@@ -18,8 +18,8 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
 import { anyId } from '../../support/store/any-id.ts';
-import { idOf } from '../../support/store/id-of.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 

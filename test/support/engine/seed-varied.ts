@@ -6,8 +6,8 @@ import { isOpen } from '../../../src/domain/sending/execution-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../src/domain/time/instant.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
+import { idOf } from '../partitions/id-of.ts';
 import { anyId } from '../store/any-id.ts';
-import { idOf } from '../store/id-of.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {

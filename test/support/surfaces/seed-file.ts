@@ -1,8 +1,8 @@
 import { type ExecutionState, isOpen } from '../../../src/domain/sending/execution-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
+import { idOf } from '../partitions/id-of.ts';
 import { anyId } from '../store/any-id.ts';
-import { idOf } from '../store/id-of.ts';
 
 /** One execution of a seeded delivery; each is the child of the one before, but for one that gave its slot back. */
 export interface SeededRun {

@@ -1,5 +1,5 @@
 import { v7 } from 'uuid';
-import { anyId } from './any-id.ts';
+import { anyId } from '../store/any-id.ts';
 
 /**
  * An id that a test makes up for something of a moment, now where absent: rows of partitions by week need one that carries
