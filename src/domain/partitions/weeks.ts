@@ -63,9 +63,9 @@ export function nameOfWeek(table: string, week: Week): string {
   return `${table}_${new Date(week).toISOString().slice(0, 10).replaceAll('-', '')}`;
 }
 
-/** The week whose partition has this name. */
+/** The week whose partition has this name, open or closed. */
 export function weekOfName(name: string): Week | undefined {
-  const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
+  const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)(?:_closed)?$/.exec(name) ?? [];
   return year === undefined ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(day));
 }
 

@@ -10,6 +10,7 @@ import {
   finaliseWeek,
   isAwaited,
   isEmpty,
+  openName,
   readWeeks,
 } from './week-partitions.ts';
 import type { MissingWeek } from './without-partition.ts';
@@ -51,13 +52,13 @@ async function dropOf(
   asked: readonly MissingWeek[],
 ): Promise<DroppedWeek[]> {
   const facts: DroppedWeek[] = [];
-  const attempt = async (partition: string, step: DropStep, work: () => Promise<unknown>) => {
+  const attempt = async (name: string, step: DropStep, work: () => Promise<unknown>) => {
     try {
       return (await work()) !== false;
     } catch (error) {
       const { code = '' } = error as { code?: string };
       if (!LATER.test(code)) throw error;
-      facts.push({ did: 'waits', table: table.name, partition, step, code });
+      facts.push({ did: 'waits', table: table.name, partition: openName(name), step, code });
       return false;
     }
   };
@@ -79,7 +80,7 @@ async function dropOf(
     const dropped = await attempt(name, 'drop', () =>
       outsideTransaction(pool, LOCK_TIMEOUT_MS, (db) => dropWeek(db, name)),
     );
-    if (dropped) facts.push({ did: 'dropped', table: table.name, partition: name });
+    if (dropped) facts.push({ did: 'dropped', table: table.name, partition: openName(name) });
   }
   return facts;
 }
@@ -100,7 +101,7 @@ async function close(
   asked: readonly MissingWeek[],
 ): Promise<boolean> {
   return withTransaction(pool, async (tx) => {
-    await changeWeeks(tx);
+    await changeWeeks(tx, table.name);
     // The clock may have been put back since it was decided, or somebody else has closed it.
     const steps = await stepsOf(tx, table, asked);
     if (!steps?.close.some((partition) => partition.name === name)) return false;

@@ -1,7 +1,7 @@
 import { decideWeeks, type Week, type WeekSteps } from '../../domain/partitions/weeks.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { PARTITIONED_TABLES, type PartitionedTable } from './partitioned-tables.ts';
-import { analyzeWeeks, makeWeek, openWeek, readWeeks } from './week-partitions.ts';
+import { analyzeWeeks, makeWeek, openName, openWeek, readWeeks } from './week-partitions.ts';
 import type { MissingWeek } from './without-partition.ts';
 
 /** Runs something in a transaction of its own. */
@@ -25,11 +25,15 @@ export interface KeptWeek {
   partition: string;
 }
 
-/** Has a transaction change partitions by itself, and wait for no lock for long. */
-export async function changeWeeks(tx: Queryable): Promise<void> {
+/**
+ * Has a transaction change the partitions of a table by itself, and wait for no lock for long. What it reads of them then
+ * stays true: nobody attaches or detaches one until it ends. Rows come and go.
+ */
+export async function changeWeeks(tx: Queryable, table: string): Promise<void> {
   await tx.query(`select set_config('lock_timeout', '${OTHERS_TIMEOUT_MS}ms', true)`);
   await tx.query(`select pg_advisory_xact_lock(${KEY})`);
   await tx.query(`select set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)`);
+  await tx.query(`lock table ${table} in share update exclusive mode`);
 }
 
 /** What is to be done about a table, as its partitions are now; undefined where it is none of partitions. */
@@ -57,14 +61,16 @@ export async function keepWeeks(
     const now = await stepsOf(db, table, asked);
     if (!now || now.make.length + now.open.length === 0) continue;
     const done = await inTransaction(async (tx) => {
-      await changeWeeks(tx);
+      await changeWeeks(tx, table.name);
       // Somebody else may have done it meanwhile.
       const { make, open } = (await stepsOf(tx, table, asked)) ?? { make: [], open: [] };
       for (const { name } of open) await openWeek(tx, name);
       const made: string[] = [];
       for (const week of make) made.push(await makeWeek(tx, table.name, week));
       return [
-        ...open.map(({ name }): KeptWeek => ({ did: 'opened', table: table.name, partition: name })),
+        ...open.map(
+          ({ name }): KeptWeek => ({ did: 'opened', table: table.name, partition: openName(name) }),
+        ),
         ...made.map((partition): KeptWeek => ({ did: 'made', table: table.name, partition })),
       ];
     });

@@ -42,7 +42,7 @@ export async function readWeeks(db: Queryable, table: string): Promise<WeekState
          from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = p.oid), '[]') as partitions,
        array(select c.relname::text from pg_class c join pg_constraint k on k.conrelid = c.oid and k.conname = '${CLOSED}'
          where c.relnamespace = p.relnamespace and c.relkind = 'r' and not c.relispartition
-           and c.relname ~ ('^' || p.relname || '_(before|[0-9]{8})$')) as detached
+           and c.relname ~ ('^' || p.relname || '_(before|[0-9]{8})_closed$')) as detached
      from pg_class p where p.oid = to_regclass($1) and p.relkind = 'p'`,
     [table],
   );
@@ -101,9 +101,21 @@ export async function makeWeek(tx: Queryable, table: string, week: Week): Promis
   return name;
 }
 
-/** Lets rows into a closed partition again. Runs in a transaction. */
+/**
+ * The name of a closed partition. Whoever detaches or drops one does so by this name: where another has opened it in between,
+ * it is not there any more.
+ */
+const closedName = (name: string) => `${name}_closed`;
+
+/** The name that a closed partition has when it is open. */
+export function openName(name: string): string {
+  return name.replace(/_closed$/, '');
+}
+
+/** Lets rows into a closed partition again. Runs in a transaction that keeps its table from being changed by others. */
 export async function openWeek(tx: Queryable, name: string): Promise<void> {
   await tx.query(`alter table ${name} drop constraint if exists ${CLOSED}`);
+  await tx.query(`alter table ${name} rename to ${openName(name)}`);
 }
 
 /** Whether a partition has no row that anybody can see now. */
@@ -129,6 +141,7 @@ export async function closeWeek(tx: Queryable, name: string): Promise<boolean> {
   await tx.query(`lock table ${name} in access exclusive mode`);
   if (!(await isEmpty(tx, name))) return false;
   await tx.query(`alter table ${name} add constraint ${CLOSED} check (false) not valid`);
+  await tx.query(`alter table ${name} rename to ${closedName(name)}`);
   return true;
 }
 

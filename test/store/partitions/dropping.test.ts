@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { weekOfName } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
-import { closeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
+import { closeWeek, detachWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
 import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
 import {
   makeMissing,
@@ -175,7 +176,7 @@ test('a transaction that has used the table has a detached partition wait, while
     });
     expect(await it.store.ingest(it.tenant, 2)).toHaveLength(2);
     const left = (await readWeeks(it.store.pool, 'payloads'))?.partitions.filter(({ leaving }) => leaving);
-    expect(left?.map(({ name }) => name)).toEqual([oldest]);
+    expect(left?.map(({ name }) => name)).toEqual([`${oldest}_closed`]);
     // Others of its table wait for it, too.
     expect(await makeMissing(it.store.pool)).toEqual([]);
     await client.query('rollback');
@@ -187,17 +188,25 @@ test('a transaction that has used the table has a detached partition wait, while
     table: 'payloads',
     partition: oldest,
   });
-  expect(await it.store.rows('select to_regclass($1) as there', [oldest])).toEqual([{ there: null }]);
+  expect(
+    await it.store.rows('select coalesce(to_regclass($1), to_regclass($1 || $2)) as there', [
+      oldest,
+      '_closed',
+    ]),
+  ).toEqual([{ there: null }]);
 });
 
 describe('broken off', () => {
-  const CLOSE = 'add constraint week_closed check (false) not valid';
+  const closed = (name: string) => [
+    `alter table ${name} add constraint week_closed check (false) not valid`,
+    `alter table ${name} rename to ${name}_closed`,
+  ];
 
   test.each([
-    ['behind its closing', (name: string) => [`alter table ${name} ${CLOSE}`]],
+    ['behind its closing', closed],
     [
       'behind its detaching',
-      (name: string) => [`alter table ${name} ${CLOSE}`, `alter table payloads detach partition ${name}`],
+      (name: string) => [...closed(name), `alter table payloads detach partition ${name}_closed`],
     ],
   ])('%s, a drop goes on', async (_, statements) => {
     const it = await world();
@@ -208,32 +217,37 @@ describe('broken off', () => {
       table: 'payloads',
       partition: oldest,
     });
-    expect(await it.store.rows('select to_regclass($1) as there', [oldest])).toEqual([{ there: null }]);
+    expect(
+      await it.store.rows('select coalesce(to_regclass($1), to_regclass($1 || $2)) as there', [
+        oldest,
+        '_closed',
+      ]),
+    ).toEqual([{ there: null }]);
   });
 
   test('in the middle of its detaching, a drop goes on', async () => {
     const it = await world();
     const [oldest = ''] = await partitionsOf(it.store.pool, 'payloads');
-    await it.store.rows(`alter table ${oldest} ${CLOSE}`);
+    for (const statement of closed(oldest)) await it.store.rows(statement);
     const [holder, detaching] = [await it.store.pool.connect(), await it.store.pool.connect()];
     try {
       await holder.query('begin; select from payloads limit 1');
       await detaching.query('set lock_timeout = 200');
       await expect(
-        detaching.query(`alter table payloads detach partition ${oldest} concurrently`),
+        detaching.query(`alter table payloads detach partition ${oldest}_closed concurrently`),
       ).rejects.toMatchObject({ code: '55P03' });
     } finally {
       holder.release(true);
       detaching.release(true);
     }
     const state = await readWeeks(it.store.pool, 'payloads');
-    expect(state?.partitions.filter(({ leaving }) => leaving)).toMatchObject([{ name: oldest }]);
+    expect(state?.partitions.filter(({ leaving }) => leaving)).toMatchObject([{ name: `${oldest}_closed` }]);
     expect(await dropWeeks(it.store.pool)).toContainEqual({
       did: 'dropped',
       table: 'payloads',
       partition: oldest,
     });
-    expect(await partitionsOf(it.store.pool, 'payloads')).not.toContain(oldest);
+    expect(await partitionsOf(it.store.pool, 'payloads')).not.toContain(`${oldest}_closed`);
   });
 });
 
@@ -250,6 +264,20 @@ test('a closed partition is opened where the clock was put back, and takes rows 
   expect(await dropWeeks(it.store.pool)).not.toContainEqual(expect.objectContaining({ partition: name }));
   expect(await makeMissing(it.store.pool)).toEqual([{ did: 'opened', table: 'payloads', partition: name }]);
   expect(await it.store.ingest(it.tenant, 1)).toHaveLength(1);
+});
+
+test('one that was opened again is not detached by whoever saw it closed', async () => {
+  const it = await world();
+  const [oldest = ''] = await partitionsOf(it.store.pool, 'attempts');
+  await withTransaction(it.store.pool, (tx) => closeWeek(tx, oldest));
+  const week = weekOfName(oldest) ?? 0;
+  expect(await makeMissing(it.store.pool, [{ table: 'attempts', week }])).toEqual([
+    { did: 'opened', table: 'attempts', partition: oldest },
+  ]);
+  await expect(detachWeek(it.store.pool, 'attempts', `${oldest}_closed`)).rejects.toMatchObject({
+    code: '42P01',
+  });
+  expect(await partitionsOf(it.store.pool, 'attempts')).toContain(oldest);
 });
 
 test('several processes drop the same partitions, each once', async () => {
