@@ -30,11 +30,11 @@ export type DroppedWeek = { table: string; partition: string } & (
   | { did: 'waits'; step: DropStep; code: string }
 );
 
-/**
- * Locks that are not to be had in time, a look that takes too long, and a step that another process takes at the same
- * moment.
- */
-const LATER = /^(55P03|40P01|57014|55000|55006|42P01|42704|42710|42809|XX000)$/;
+/** Locks that are not to be had in time, and a look that takes too long. */
+const WAITS = /^(55P03|40P01|57014|55006)$/;
+
+/** A step that another process has taken in between, or takes at this moment. */
+const TAKEN = /^(55000|42P01|42704|42710|42809|XX000)$/;
 
 /**
  * Drops the partitions of which nothing is left and whose week has long been over: closes them, detaches them, drops them.
@@ -57,8 +57,9 @@ async function dropOf(
       return (await work()) !== false;
     } catch (error) {
       const { code = '' } = error as { code?: string };
-      if (!LATER.test(code)) throw error;
-      facts.push({ did: 'waits', table: table.name, partition: openName(name), step, code });
+      if (WAITS.test(code))
+        facts.push({ did: 'waits', table: table.name, partition: openName(name), step, code });
+      else if (!TAKEN.test(code)) throw error;
       return false;
     }
   };
