@@ -4,7 +4,8 @@
 --
 -- Here only what shows that it may: `prepare_weeks`, which `migrate` calls before the next file until it has a constraint that
 -- says before which Monday all ids are, and has looked at each row for it, while everybody works on. The version before
--- knows nothing of it.
+-- knows nothing of it. It is refused ids behind that Monday, which is thirteen weeks ahead: within those the next file follows,
+-- or the constraints are dropped.
 
 -- The least id whose time is this one, or a later one: a UUIDv7 begins with its milliseconds.
 create function first_id_at(at timestamptz) returns uuid language sql immutable as $$
@@ -39,7 +40,7 @@ begin
       execute format('lock table %I in access exclusive mode', one.of_table);
       execute format('select %I from %I order by 1 desc limit 1', one.key, one.of_table) into newest;
       newest_at := to_timestamp(('x' || left(replace(newest::text, '-', ''), 12))::bit(48)::bigint / 1000.0);
-      before_id := first_id_at(date_trunc('week', greatest(now() + interval '28 days', newest_at + interval '14 days'), 'UTC')
+      before_id := first_id_at(date_trunc('week', greatest(now() + interval '13 weeks', newest_at + interval '14 days'), 'UTC')
         + interval '7 days');
       execute format('alter table %I add constraint %I check (%I < %L) not valid', one.of_table, one.bound, one.key, before_id);
       if newest_at > now() + interval '14 days' then
@@ -57,5 +58,11 @@ begin
     end if;
     passed := passed + one.rows;
   end loop;
+  if current_setting('redrive.only_prepare', true) = 'on' then
+    raise warning 'run migrate before %: ids that are later are refused until then',
+      (select to_timestamp(min(('x' || left(replace(substring(pg_get_constraintdef(c.oid)
+          from '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'), '-', ''), 12))::bit(48)::bigint) / 1000.0)::date
+        from pg_constraint c where c.conname in ('payloads_before', 'attempts_before'));
+  end if;
   done := true;
 end $$;

@@ -1,6 +1,6 @@
 -- Why: see the file before. One short transaction: behind it `payloads` and `attempts` are tables of partitions, and what they
 -- were is the oldest partition of each. The version before works on: names, columns and keys are what they were. It makes no
--- partitions, which are there for four weeks at least: for that long it may run on this schema.
+-- partitions, which are there for thirteen weeks: for that long it may run on this schema.
 --
 -- Behind: prepare_weeks
 
@@ -11,7 +11,25 @@ do $$
 declare
   one record;
   given record;
+  converted int := 0;
+  others text;
 begin
+  -- These stay with the oldest partition alone.
+  select string_agg(x.what, ', ') into others from (
+    select 'the view ' || r.ev_class::regclass as what from pg_depend d join pg_rewrite r on r.oid = d.objid
+    where d.classid = 'pg_rewrite'::regclass and d.refobjid in ('payloads'::regclass, 'attempts'::regclass)
+    union select 'the trigger ' || tgname || ' of ' || tgrelid::regclass from pg_trigger
+    where not tgisinternal and tgrelid in ('payloads'::regclass, 'attempts'::regclass)
+    union select 'the policy ' || polname || ' of ' || polrelid::regclass from pg_policy
+    where polrelid in ('payloads'::regclass, 'attempts'::regclass)
+    union select 'the publication ' || p.pubname || ' of ' || r.prrelid::regclass from pg_publication_rel r
+    join pg_publication p on p.oid = r.prpubid where r.prrelid in ('payloads'::regclass, 'attempts'::regclass)
+    union select 'the index ' || indexrelid::regclass || ' of ' || indrelid::regclass from pg_index
+    where not indisprimary and indrelid in ('payloads'::regclass, 'attempts'::regclass)
+  ) x;
+  if others is not null then
+    raise warning 'make these anew, for they are of what the tables were before: %', others;
+  end if;
   for one in
     select t.of_table, t.key, t.of_table || '_before' as before, c.oid as table_id, pg_get_userbyid(c.relowner) as owner,
       pg_get_constraintdef(k.oid) as primary_key, c.relacl,
@@ -21,6 +39,7 @@ begin
     join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
     join pg_constraint b on b.conrelid = c.oid and b.conname = t.of_table || '_before' and b.convalidated
   loop
+    converted := converted + 1;
     execute format('alter table %I rename constraint %I to %I', one.of_table, one.of_table || '_pkey', one.before || '_pkey');
     execute format('alter table %I rename to %I', one.of_table, one.before);
     execute format('create table %I (like %I including all excluding indexes) partition by range (%I)',
@@ -40,5 +59,8 @@ begin
         case when given.is_grantable then ' with grant option' end);
     end loop;
   end loop;
+  if converted <> 2 then
+    raise exception 'payloads and attempts are not both prepared' using errcode = 'RD013';
+  end if;
 end $$;
 drop function prepare_weeks, first_id_at;

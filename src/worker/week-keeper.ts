@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
-import { type Pool, withTransaction } from '../store/db/pool.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { dropWeeks } from '../store/partitions/drop-weeks.ts';
-import { analyzeKept, type KeptWeek, keepWeeks } from '../store/partitions/keep-weeks.ts';
+import { analyzeKept, type KeptWeeks, keepWeeks, transactionsOf } from '../store/partitions/keep-weeks.ts';
 import { PARTITIONED_TABLES } from '../store/partitions/partitioned-tables.ts';
 import { askedWeek, type MissingWeek } from '../store/partitions/without-partition.ts';
 import { errorCode } from '../telemetry/error-code.ts';
@@ -20,6 +20,9 @@ export interface WeekKeeperDeps {
 /** Looking for partitions that may go reads them: a few times an hour is enough for something that ends once a week. */
 const DROPS_EVERY_MS = 10 * 60_000;
 
+/** What is left to a human is told as loudly as that. */
+const LEVELS = { dropped: 'info', waits: 'warn', left: 'error' } as const;
+
 /** Longer than whoever found no place for a row tries again. */
 const ASKED_FOR_MS = 3_600_000;
 
@@ -27,10 +30,10 @@ const ASKED_FOR_MS = 3_600_000;
 export async function makeWeeks(
   { pool, log }: Pick<WeekKeeperDeps, 'pool' | 'log'>,
   asked: readonly MissingWeek[] = [],
-): Promise<KeptWeek[]> {
-  const kept = await keepWeeks(pool, (work) => withTransaction(pool, work), asked);
-  for (const { did, ...week } of kept) log.info({ event: `weeks.${did}`, ...week });
-  return kept;
+): Promise<KeptWeeks> {
+  const done = await keepWeeks(pool, transactionsOf(pool), asked);
+  for (const { did, ...week } of done.kept) log.info({ event: `weeks.${did}`, ...week });
+  return done;
 }
 
 /**
@@ -38,9 +41,9 @@ export async function makeWeeks(
  * all the same, for those partitions that are there take rows, and the chore of a worker goes on trying.
  */
 export async function makeWeeksAtStart(deps: Pick<WeekKeeperDeps, 'pool' | 'log'>): Promise<void> {
-  await makeWeeks(deps).catch((error) =>
-    deps.log.warn({ event: 'weeks.failed', code: errorCode(error) }, 'partitions are missing'),
-  );
+  const { failed } = await makeWeeks(deps).catch((failed: unknown) => ({ failed }));
+  if (failed !== undefined)
+    deps.log.warn({ event: 'weeks.failed', code: errorCode(failed) }, 'partitions are missing');
 }
 
 /** Makes partitions before they are needed, and at once where a row found none; drops the ones of which nothing is left. */
@@ -72,8 +75,9 @@ export class WeekKeeper {
       run: async () => {
         await attempt('weeks', async () => {
           const { pool } = this.#deps;
-          const kept = await makeWeeks(this.#deps, this.#askedNow());
-          await analyzeKept(pool, (work) => withTransaction(pool, work), kept);
+          const { kept, failed } = await makeWeeks(this.#deps, this.#askedNow());
+          await analyzeKept(pool, transactionsOf(pool), kept);
+          if (failed !== undefined) throw failed;
         });
         if (performance.now() - this.#droppedAt < DROPS_EVERY_MS) return;
         this.#droppedAt = performance.now();
@@ -85,10 +89,12 @@ export class WeekKeeper {
   /** One round of dropping. */
   async drop(): Promise<void> {
     const { pool, log, metrics } = this.#deps;
-    for (const { did, ...week } of await dropWeeks(pool, this.#askedNow())) {
-      if (did === 'waits') metrics.partitionDropsWaited.inc({ table: week.table });
-      log[did === 'waits' ? 'warn' : 'info']({ event: `weeks.${did}`, ...week });
+    const { facts, failed } = await dropWeeks(pool, this.#askedNow());
+    for (const { did, ...week } of facts) {
+      if (did !== 'dropped') metrics.partitionDropsWaited.inc({ table: week.table });
+      log[LEVELS[did]]({ event: `weeks.${did}`, ...week });
     }
+    if (failed !== undefined) throw failed;
   }
 
   #askedNow(): MissingWeek[] {

@@ -32,6 +32,7 @@ import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { sampleOperations } from '../store/figures/operation-samples.ts';
+import { onAskedWeek } from '../store/partitions/ask-for-week.ts';
 import { ASKED_CHANNEL } from '../store/partitions/without-partition.ts';
 import { LIVE_CHANNEL, listenByItself } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
@@ -189,6 +190,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const recovery = createRecoveryDeps(pool, temporal, queues, log);
   const weeks = new WeekKeeper({ pool, log, metrics, stop });
+  for (const own of [pool, deps.livePool]) onAskedWeek(own, (week) => weeks.ask(week));
   const chores = (of: ChoreDeps): Chore[] => [
     ...deps.chores(of),
     importsChore(of),

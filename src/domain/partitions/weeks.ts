@@ -33,13 +33,23 @@ export interface WeekSteps {
   close: Partition[];
   /** Closed ones that are to be detached. */
   detach: Partition[];
-  /** The ones whose detaching is to be ended. */
+  /** The ones whose detaching is to be ended; one that is not closed is somebody else's. */
   finalise: Partition[];
 }
 
 /** The week that a moment is in. */
 export function weekOf(atMs: number): Week {
   return Math.floor((atMs - FIRST_MONDAY_MS) / WEEK_MS) * WEEK_MS + FIRST_MONDAY_MS;
+}
+
+/** Whether a number is a week at all. */
+export function isWeek(week: number): week is Week {
+  return Number.isSafeInteger(week) && week >= 0 && weekOf(week) === week;
+}
+
+/** Whether a week is ahead of the ones for which partitions are made unasked. */
+export function isAhead(week: Week, nowMs: number): boolean {
+  return week > weekOf(nowMs + AHEAD_MS);
 }
 
 /** The first moment behind a week. */
@@ -70,17 +80,18 @@ export function weekOfName(name: string): Week | undefined {
 }
 
 /**
- * Decides what becomes of the partitions of a table. `asked` are weeks before now in which a row found no place: what is
- * that late is rare, and its week comes back for it. A week ahead of the window is never made for the asking: an id of a
- * clock that is wrong would make one.
+ * Decides what becomes of the partitions of a table. `asked` are weeks in which a row found no place: what is late is rare,
+ * and its week comes back for it. A week ahead of the window is not made for the asking, as an id of a clock that is wrong
+ * would make one, but where it is `awaited`: such ids are in the database.
  */
 export function decideWeeks(
   partitions: readonly Partition[],
   nowMs: number,
   asked: readonly Week[] = [],
+  awaited: readonly Week[] = [],
 ): WeekSteps {
   const last = weekOf(nowMs + AHEAD_MS);
-  const wanted = new Set(asked.filter((week) => week <= last));
+  const wanted = new Set(asked.filter((week) => week <= last || awaited.includes(week)));
   for (let week = weekOf(nowMs - BEHIND_MS); week <= last; week = endOf(week)) wanted.add(week);
   const isWanted = ({ from, to }: Partition) => [...wanted].some((week) => from < endOf(week) && week < to);
   const staying = partitions.filter(({ leaving }) => !leaving);
@@ -93,7 +104,7 @@ export function decideWeeks(
     open: staying.filter((partition) => partition.closed && isWanted(partition)),
     close: going.filter(({ closed }) => !closed),
     detach: going.filter(({ closed }) => closed),
-    finalise: partitions.filter(({ leaving }) => leaving),
+    finalise: partitions.filter(({ leaving, closed }) => leaving && closed),
   };
 }
 

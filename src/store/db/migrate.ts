@@ -164,7 +164,8 @@ async function migrateOnce(
   onlyPrepare = false,
 ): Promise<Step> {
   let next: Migration | undefined;
-  await client.query('begin');
+  // What is looked at behind a lock is what was committed before it, whatever the database says.
+  await client.query('begin isolation level read committed');
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
@@ -181,6 +182,10 @@ async function migrateOnce(
     if (problem === undefined && next !== undefined) {
       await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
       if (next.behind !== undefined) {
+        // The function may have something to say where nothing follows it soon.
+        await client.query(`select set_config('redrive.only_prepare', $1, true)`, [
+          onlyPrepare ? 'on' : 'off',
+        ]);
         const batch = await batches.next(client, next.behind);
         if (!batch.done || onlyPrepare) {
           await client.query('commit');
@@ -207,7 +212,7 @@ async function migrateOnce(
 /** Makes partitions ahead; waits for a moment in which nobody else changes them. */
 async function makeWeeks(client: pg.Client): Promise<string | undefined> {
   const inTransaction: InTransaction = async (work) => {
-    await client.query('begin');
+    await client.query('begin isolation level read committed');
     try {
       const result = await work(client);
       await client.query('commit');
@@ -219,7 +224,9 @@ async function makeWeeks(client: pg.Client): Promise<string | undefined> {
   };
   for (let tries = 1; ; tries += 1)
     try {
-      await analyzeKept(client, inTransaction, await keepWeeks(client, inTransaction));
+      const { kept, failed } = await keepWeeks(client, inTransaction);
+      await analyzeKept(client, inTransaction, kept);
+      if (failed !== undefined) throw failed;
       return undefined;
     } catch (error) {
       if (!isWithoutLock(error)) throw error;

@@ -76,9 +76,10 @@ function spanOf(bounds: string): { from: number; to: number } | undefined {
  */
 export async function makeWeek(tx: Queryable, table: string, week: Week): Promise<string> {
   const name = nameOfWeek(table, week);
-  const { schema, options } = onlyRow(
-    await tx.query<{ schema: string; options: string | null }>(
-      `select quote_ident(n.nspname) as schema, (
+  const { schema, owner, options } = onlyRow(
+    await tx.query<{ schema: string; owner: string | null; options: string | null }>(
+      `select quote_ident(n.nspname) as schema,
+         case when pg_get_userbyid(p.relowner) <> current_user then quote_ident(pg_get_userbyid(p.relowner)) end as owner, (
          select string_agg(o.name, ', ') from (
            select c.reloptions, t.reloptions as toast_options from pg_inherits i join pg_class c on c.oid = i.inhrelid
            left join pg_class t on t.oid = c.reltoastrelid where i.inhparent = p.oid 
@@ -93,6 +94,7 @@ export async function makeWeek(tx: Queryable, table: string, week: Week): Promis
   const own = `${schema}.${name}`;
   await tx.query(`create table ${own} (like ${table} including all)`);
   if (options !== null) await tx.query(`alter table ${own} set (${options})`);
+  if (owner !== null) await tx.query(`alter table ${own} owner to ${owner}`);
   // Empty, it is looked through in no time: no constraint has to say what is in it.
   await tx.query(
     `alter table ${table} attach partition ${own}
@@ -125,7 +127,11 @@ export async function isEmpty(db: Queryable, name: string): Promise<boolean> {
 }
 
 /** Whether a row may still come into the span of a partition. */
-export async function isAwaited(db: Queryable, awaited: string, { from, to }: Partition): Promise<boolean> {
+export async function isAwaited(
+  db: Queryable,
+  awaited: string,
+  { from, to }: Pick<Partition, 'from' | 'to'>,
+): Promise<boolean> {
   const { rows } = await db.query<{ awaited: boolean }>(`select exists (${awaited}) as awaited`, [
     firstIdAt(Math.max(0, from)),
     firstIdAt(to),
@@ -138,7 +144,7 @@ export async function isAwaited(db: Queryable, awaited: string, { from, to }: Pa
  * writes or reads it, so that what it shows is all that there is. Runs in a transaction, whose `lock_timeout` is short.
  */
 export async function closeWeek(tx: Queryable, name: string): Promise<boolean> {
-  await tx.query(`lock table ${name} in access exclusive mode`);
+  await tx.query(`lock table only ${name} in access exclusive mode`);
   if (!(await isEmpty(tx, name))) return false;
   await tx.query(`alter table ${name} add constraint ${CLOSED} check (false) not valid`);
   await tx.query(`alter table ${name} rename to ${closedName(name)}`);
@@ -155,13 +161,29 @@ export async function finaliseWeek(db: Queryable, table: string, name: string): 
   await db.query(`alter table ${table} detach partition ${name} finalize`);
 }
 
-/** Drops a partition that was closed and detached. */
-export async function dropWeek(db: Queryable, name: string): Promise<void> {
-  await db.query(`drop table if exists ${name}`);
+/**
+ * Drops a partition that was closed and detached; false where it is not so, or has a row all the same, and is left to a
+ * human. Runs in a transaction, whose `lock_timeout` is short.
+ */
+export async function dropWeek(tx: Queryable, name: string): Promise<boolean> {
+  await tx.query(`lock table only ${name} in access exclusive mode`);
+  const { rows } = await tx.query<{ gone: boolean }>(
+    `select c.relkind = 'r' and not c.relispartition and exists (
+       select from pg_constraint k where k.conrelid = c.oid and k.conname = '${CLOSED}') as gone
+     from pg_class c where c.oid = $1::regclass`,
+    [name],
+  );
+  if (rows[0]?.gone !== true || !(await isEmpty(tx, name))) return false;
+  await tx.query(`drop table ${name}`);
+  return true;
 }
 
 /** Renews the statistics of a whole table of partitions. Runs in a transaction. */
 export async function analyzeWeeks(tx: Queryable, table: string): Promise<void> {
   await tx.query(`set local lock_timeout = '1s'`);
-  await tx.query(`analyze ${table}`);
+  const { server } = onlyRow(
+    await tx.query<{ server: number }>(`select current_setting('server_version_num')::int as server`),
+  );
+  // Before 18 its partitions come with it.
+  await tx.query(`analyze ${server >= 180_000 ? 'only ' : ''}${table}`);
 }

@@ -1,4 +1,4 @@
-import { timeOfId, type Week, weekOf, weekOfName } from '../../domain/partitions/weeks.ts';
+import { isWeek, timeOfId, type Week, weekOf, weekOfName } from '../../domain/partitions/weeks.ts';
 import { PARTITIONED_TABLES } from './partitioned-tables.ts';
 
 /** The constraint of a partition into which nothing comes any more. */
@@ -43,8 +43,7 @@ export const askedWeek = {
   read(text: string): MissingWeek | undefined {
     const [table, week] = text.split(' ');
     const known = PARTITIONED_TABLES.find(({ name }) => name === table);
-    return known && Number.isSafeInteger(Number(week))
-      ? { table: known.name, week: Number(week) }
-      : undefined;
+    // Whoever may connect may tell something here.
+    return known && isWeek(Number(week)) ? { table: known.name, week: Number(week) } : undefined;
   },
 };

@@ -1,12 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { weekOfName } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
-import { withTransaction } from '../../../src/store/db/pool.ts';
-import { dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
-import { closeWeek, detachWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
-import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
+import { createPool, withTransaction } from '../../../src/store/db/pool.ts';
 import {
+  closeWeek,
+  detachWeek,
+  dropWeek,
+  makeWeek,
+  readWeeks,
+} from '../../../src/store/partitions/week-partitions.ts';
+import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
+import { eventually } from '../../support/eventually.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
+import {
+  dropEmpty,
   makeMissing,
   type PlayedWeeks,
   partitionsOf,
@@ -55,7 +64,7 @@ test('what is empty and long over goes; what has a row, or is not two weeks over
   const it = await world();
   await ofWeeksAgo(it, 5);
   const all = await partitionsOf(it.store.pool, 'payloads');
-  const facts = await dropWeeks(it.store.pool);
+  const facts = await dropEmpty(it.store.pool);
   // Of the weeks 6 to 3 before this one, all but the one with rows; what ended within two weeks stays.
   const [six, five, four, ...rest] = all;
   expect(facts.map(({ did }) => did)).not.toContain('waits');
@@ -83,11 +92,11 @@ test('the last rows take their weeks with them, and a tenant with a longer term 
   await ofWeeksAgo(it, 5);
   await ofWeeksAgo(it, 4);
   await ofWeeksAgo(other, 4);
-  await dropWeeks(it.store.pool);
+  await dropEmpty(it.store.pool);
   const [five, four] = await before(it);
   expect(await removeAll(it.store.pool, it.tenant)).toBe(6);
   await removeAll(it.store.pool, other.tenant);
-  const facts = await dropWeeks(it.store.pool);
+  const facts = await dropEmpty(it.store.pool);
   expect(facts).toEqual([
     { did: 'dropped', table: 'payloads', partition: five },
     { did: 'dropped', table: 'attempts', partition: five?.replace('payloads', 'attempts') },
@@ -100,11 +109,11 @@ test('a payload that goes before its ledger takes its week, and the week of its 
   const it = await world();
   await keepFor(it.store, it.tenant, { payloadRetentionDays: 5, eventRetentionDays: 365 });
   await ofWeeksAgo(it, 5);
-  await dropWeeks(it.store.pool);
+  await dropEmpty(it.store.pool);
   const [five] = await before(it);
   const { removed } = await withTransaction(it.store.pool, (tx) => expirePayloads(tx, it.tenant.id, 100));
   expect(removed).toBe(3);
-  expect(await dropWeeks(it.store.pool)).toEqual([{ did: 'dropped', table: 'payloads', partition: five }]);
+  expect(await dropEmpty(it.store.pool)).toEqual([{ did: 'dropped', table: 'payloads', partition: five }]);
   expect(await it.store.rows('select from attempts')).toHaveLength(3);
 });
 
@@ -112,7 +121,7 @@ test('the week of an execution that has not ended stays for its attempt', async 
   const it = await world();
   await ofWeeksAgo(it, 5, { ending: null });
   await it.store.timePasses();
-  await dropWeeks(it.store.pool);
+  await dropEmpty(it.store.pool);
   // That week, and the two that ended not long ago.
   expect(await before(it, 'attempts')).toHaveLength(3);
   expect(await it.store.attempt(200, { endpointIds: [it.endpointId] })).toHaveLength(3);
@@ -135,7 +144,7 @@ test('a transaction that uses a partition has its drop wait, and nobody else', a
   const client = await it.store.pool.connect();
   try {
     await client.query(`begin; select from ${oldest}`);
-    const facts = await dropWeeks(it.store.pool);
+    const facts = await dropEmpty(it.store.pool);
     expect(facts).toContainEqual({
       did: 'waits',
       table: 'payloads',
@@ -149,7 +158,7 @@ test('a transaction that uses a partition has its drop wait, and nobody else', a
   } finally {
     client.release(true);
   }
-  expect(await dropWeeks(it.store.pool)).toContainEqual({
+  expect(await dropEmpty(it.store.pool)).toContainEqual({
     did: 'dropped',
     table: 'payloads',
     partition: oldest,
@@ -166,7 +175,7 @@ test('a transaction that has used the table has a detached partition wait, while
     await client.query(
       `begin; insert into payloads (event_id, tenant_id, body) values (uuidv7(), uuidv7(), '{}')`,
     );
-    const facts = await dropWeeks(it.store.pool);
+    const facts = await dropEmpty(it.store.pool);
     expect(facts).toContainEqual({
       did: 'waits',
       table: 'payloads',
@@ -183,7 +192,7 @@ test('a transaction that has used the table has a detached partition wait, while
   } finally {
     client.release(true);
   }
-  expect(await dropWeeks(it.store.pool)).toContainEqual({
+  expect(await dropEmpty(it.store.pool)).toContainEqual({
     did: 'dropped',
     table: 'payloads',
     partition: oldest,
@@ -212,7 +221,7 @@ describe('broken off', () => {
     const it = await world();
     const [oldest = ''] = await partitionsOf(it.store.pool, 'payloads');
     for (const statement of statements(oldest)) await it.store.rows(statement);
-    expect(await dropWeeks(it.store.pool)).toContainEqual({
+    expect(await dropEmpty(it.store.pool)).toContainEqual({
       did: 'dropped',
       table: 'payloads',
       partition: oldest,
@@ -242,7 +251,7 @@ describe('broken off', () => {
     }
     const state = await readWeeks(it.store.pool, 'payloads');
     expect(state?.partitions.filter(({ leaving }) => leaving)).toMatchObject([{ name: `${oldest}_closed` }]);
-    expect(await dropWeeks(it.store.pool)).toContainEqual({
+    expect(await dropEmpty(it.store.pool)).toContainEqual({
       did: 'dropped',
       table: 'payloads',
       partition: oldest,
@@ -261,7 +270,7 @@ test('a closed partition is opened where the clock was put back, and takes rows 
   );
   expect(isOutage(error)).toBe(true);
   // A drop does not take it either.
-  expect(await dropWeeks(it.store.pool)).not.toContainEqual(expect.objectContaining({ partition: name }));
+  expect(await dropEmpty(it.store.pool)).not.toContainEqual(expect.objectContaining({ partition: name }));
   expect(await makeMissing(it.store.pool)).toEqual([{ did: 'opened', table: 'payloads', partition: name }]);
   expect(await it.store.ingest(it.tenant, 1)).toHaveLength(1);
 });
@@ -280,10 +289,74 @@ test('one that was opened again is not detached by whoever saw it closed', async
   expect(await partitionsOf(it.store.pool, 'attempts')).toContain(oldest);
 });
 
+test('a row that is committed while a close waits for its lock stays, whatever isolation the database has by default', async () => {
+  const store = closing(await createTestStore());
+  await store.rows(
+    `alter database ${new URL(store.url).pathname.slice(1)} set default_transaction_isolation = 'repeatable read'`,
+  );
+  await playWeeks(store, 6);
+  const [oldest = ''] = await partitionsOf(store.pool, 'payloads');
+  const fresh = createPool(store.url, { max: 4 });
+  const holder = await fresh.connect();
+  try {
+    const week = weekOfName(oldest) ?? 0;
+    await holder.query('begin');
+    await holder.query(`insert into payloads (event_id, tenant_id, body) values ($1, $1, 'kept')`, [
+      idOf(week + 1_000),
+    ]);
+    const dropping = dropEmpty(fresh);
+    await eventually('the close waits, or has given up', async () => {
+      const { rows } = await store.pool.query(
+        `select from pg_locks where relation = $1::regclass and mode = 'AccessExclusiveLock' and not granted`,
+        [oldest],
+      );
+      return rows.length > 0 || (await Promise.race([dropping.then(() => true), delay(1, false)]));
+    });
+    await holder.query('commit');
+    await dropping;
+  } finally {
+    holder.release(true);
+    await fresh.end();
+  }
+  expect(await partitionsOf(store.pool, 'payloads')).toContain(oldest);
+  expect(await store.rows(`select from payloads where body = 'kept'`)).toHaveLength(1);
+});
+
+test('what is not as it was closed is not dropped, but left to a human', async () => {
+  const it = await world();
+  const [oldest = '', next = ''] = await partitionsOf(it.store.pool, 'payloads');
+  await withTransaction(it.store.pool, (tx) => closeWeek(tx, oldest));
+  // Somebody who saw the one before it detached.
+  expect(await withTransaction(it.store.pool, (tx) => dropWeek(tx, `${oldest}_closed`))).toBe(false);
+  await detachWeek(it.store.pool, 'payloads', `${oldest}_closed`);
+  await it.store.rows(`alter table ${oldest}_closed drop constraint week_closed`);
+  await it.store.rows(`insert into ${oldest}_closed (event_id, tenant_id, body) values ($1, $1, 'kept')`, [
+    idOf(weekOfName(oldest) ?? 0),
+  ]);
+  await it.store.rows(`alter table ${oldest}_closed add constraint week_closed check (false) not valid`);
+  const facts = await dropEmpty(it.store.pool);
+  expect(facts).toContainEqual({ did: 'left', table: 'payloads', partition: oldest });
+  expect(facts).toContainEqual({ did: 'dropped', table: 'payloads', partition: next });
+  expect(await it.store.rows(`select from ${oldest}_closed`)).toHaveLength(1);
+
+  // Made anew, it cannot be closed under a name that is taken; that keeps nothing else from its turn.
+  await withTransaction(it.store.pool, (tx) => makeWeek(tx, 'payloads', weekOfName(oldest) ?? 0));
+  await withTransaction(it.store.pool, (tx) => makeWeek(tx, 'attempts', weekOfName(oldest) ?? 0));
+  const again = await dropEmpty(it.store.pool);
+  expect(again).toContainEqual({
+    did: 'waits',
+    table: 'payloads',
+    partition: oldest,
+    step: 'close',
+    code: '42P07',
+  });
+  expect(again).toContainEqual(expect.objectContaining({ did: 'dropped', table: 'attempts' }));
+});
+
 test('several processes drop the same partitions, each once', async () => {
   const it = await world();
   const rounds = async () => {
-    const facts = await dropWeeks(it.store.pool);
+    const facts = await dropEmpty(it.store.pool);
     return facts.filter(({ did }) => did === 'dropped');
   };
   const dropped = (await Promise.all(Array.from({ length: 4 }, rounds))).flat();
@@ -301,7 +374,7 @@ test('an ingest, retries and removals beside drops lose nothing', async () => {
   const housekeeping = (async () => {
     while (working) {
       await makeMissing(it.store.pool);
-      await dropWeeks(it.store.pool);
+      await dropEmpty(it.store.pool);
       await removeAll(it.store.pool, it.tenant, { waitMs: 50 }).catch((error: { code?: string }) => {
         if (error.code !== '55P03') throw error;
       });

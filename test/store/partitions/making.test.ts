@@ -1,6 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { problemOfException } from '../../../src/api/problems/unexpected-failure.ts';
+import { OUTAGE_RULES } from '../../../src/domain/outages/outage-rules.ts';
 import { endOf, weekOf, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
+import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
+import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
+import { Recorder } from '../../../src/sending/recorder.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { PARTITIONED_TABLES } from '../../../src/store/partitions/partitioned-tables.ts';
@@ -11,6 +15,7 @@ import {
   type MissingWeek,
   missingWeekOf,
 } from '../../../src/store/partitions/without-partition.ts';
+import { quietContext } from '../../support/engine/quiet-context.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   makeMissing,
@@ -19,7 +24,7 @@ import {
   playWeeks,
   WEEK_MS,
 } from '../../support/partitions/weeks.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { createTestStore, outcomeOf, type TestStore } from '../../support/store/test-store.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
 const closing = closedAfterEach();
@@ -75,6 +80,103 @@ test('a partition is made while others write, and they write while it is made', 
     // It would wait for the transaction that attaches, and end by its timeout.
     expect(await store.ingest(tenant, 3)).toHaveLength(3);
   });
+});
+
+test('a partition is made while another of its table is being vacuumed', async () => {
+  const { store } = await played();
+  const [oldest, lost] = [0, -1].map((at) => partitionsOf(store.pool, 'payloads').then((all) => all.at(at)));
+  await store.rows(`drop table ${await lost}`);
+  await withTransaction(store.pool, async (tx) => {
+    // The lock of a vacuum.
+    await tx.query(`lock table ${await oldest} in share update exclusive mode`);
+    expect(await makeMissing(store.pool)).toHaveLength(1);
+  });
+});
+
+test('one week that cannot be made keeps no other away', async () => {
+  const { store } = await played();
+  const [lost, other] = (await partitionsOf(store.pool, 'payloads')).slice(-2);
+  await store.rows(`drop table ${lost}, ${other}`);
+  await store.rows(`create table ${lost} (stray int)`);
+  await expect(makeMissing(store.pool)).rejects.toMatchObject({ code: '42P07' });
+  expect(await partitionsOf(store.pool, 'payloads')).toContain(other);
+});
+
+test('nothing but a week can be asked for', () => {
+  for (const text of ['payloads 1', 'payloads -604800000', 'payloads x', 'events 345600000', ''])
+    expect(askedWeek.read(text)).toBeUndefined();
+  expect(askedWeek.read('attempts 345600000')).toEqual({ table: 'attempts', week: 345_600_000 });
+});
+
+test('the week of an attempt that is ahead of all others is made for the execution that waits for it', async () => {
+  const { store, weeks } = await played();
+  const tenant = await store.newTenant();
+  const endpointId = await store.newEndpoint(tenant);
+  const week = weekOf(Date.now() + 20 * WEEK_MS);
+  await withTransaction(store.pool, (tx) => makeWeek(tx, 'payloads', week));
+  await weeks.idsAgo(-20 * WEEK_MS);
+  await store.ingest(tenant, 2);
+  await weeks.idsAgo(0);
+  const claim = await store.claim({ endpointIds: [endpointId] });
+  const missing = missingWeekOf(await refusal(store.record(claim, 200))) as MissingWeek;
+  expect(missing).toEqual({ table: 'attempts', week });
+  expect(await makeMissing(store.pool, [missing])).toMatchObject([{ did: 'made', table: 'attempts' }]);
+  expect(await store.record(claim, 200)).toHaveLength(2);
+});
+
+test('a claim whose week is gone keeps no other tenant from being settled', async () => {
+  const { store, weeks } = await played();
+  const [late, other] = [await store.newTenant(), await store.newTenant()];
+  const endpoints = [await store.newEndpoint(late), await store.newEndpoint(other)];
+  await weeks.idsAgo(6 * WEEK_MS);
+  await store.ingest(late, 1);
+  await weeks.idsAgo(0);
+  await store.ingest(other, 3);
+  for (const { name, from } of (await readWeeks(store.pool, 'attempts'))?.partitions ?? [])
+    if (from === weekOf(Date.now() - 6 * WEEK_MS)) await store.rows(`drop table ${name}`);
+  for (const endpointId of endpoints) await store.claim({ endpointIds: [endpointId] });
+  await store.leasesEnd();
+  expect(await settleExpiredClaims(store.pool)).toBe(3);
+  expect(await store.rows('select from claims')).toHaveLength(1);
+  await makeMissing(store.pool, [{ table: 'attempts', week: weekOf(Date.now() - 6 * WEEK_MS) }]);
+  expect(await settleExpiredClaims(store.pool)).toBe(1);
+});
+
+test('an outcome without a place keeps no other from being recorded, and is recorded when it has one', async () => {
+  const { store, weeks } = await played();
+  const [late, other] = [await store.newTenant(), await store.newTenant()];
+  const endpoints = [await store.newEndpoint(late), await store.newEndpoint(other)];
+  const week = weekOf(Date.now() - 6 * WEEK_MS);
+  await weeks.idsAgo(6 * WEEK_MS);
+  const [deliveryId] = await store.ingest(late, 1);
+  await weeks.idsAgo(0);
+  await store.ingest(other, 5);
+  for (const { name, from } of (await readWeeks(store.pool, 'attempts'))?.partitions ?? [])
+    if (from === week) await store.rows(`drop table ${name}`);
+  const claim = await store.claim({ endpointIds: endpoints });
+  const { pool, log, metrics } = quietContext(store.pool);
+  const recorder = new Recorder({ pool, log, metrics, memory: new EndpointMemory(), outages: OUTAGE_RULES });
+  const recorded: string[] = [];
+  recorder.open({ token: claim.token, left: claim.items.length, slotted: false });
+  for (const item of claim.items)
+    recorder.add({
+      ...outcomeOf(claim.token, item, 200),
+      endpointId: item.endpointId,
+      slotted: false,
+      inFlight: 1,
+      beganMs: performance.now(),
+      ordered: false,
+      test: item.test,
+      onRecorded: () => recorded.push(item.deliveryId),
+    });
+  const drained = recorder.drained();
+  await eventually('the others are recorded', () => recorded.length === 5);
+  expect(recorded).not.toContain(deliveryId);
+  await makeMissing(store.pool, [{ table: 'attempts', week }]);
+  await drained;
+  expect(recorded.filter((id) => id === deliveryId)).toHaveLength(1);
+  expect(await store.rows(`select from deliveries where state = 'delivered'`)).toHaveLength(6);
+  expect(await store.rows('select from claims')).toEqual([]);
 });
 
 test('a partition has the keys, checks and storage of its table, and the parameters of the newest one', async () => {

@@ -142,6 +142,9 @@ const READS: Record<string, (tx: Transaction) => Promise<unknown>> = {
   },
 };
 
+/** Reads that find nothing to look up here. */
+const READS_NONE: ReadonlySet<string> = new Set([]);
+
 test.each(Object.keys(READS).flatMap((read) => [[read, false] as const, [read, true] as const]))(
   '%s looks into the partitions of its weeks (for any parameters: %s)',
   async (read, generic) => {
@@ -153,6 +156,8 @@ test.each(Object.keys(READS).flatMap((read) => [[read, false] as const, [read, t
       generic,
     });
     expect(found.filter((name) => !allowed.includes(name))).toEqual([]);
+    // Nothing may look right for having looked nowhere.
+    if (!READS_NONE.has(read)) expect(found).not.toEqual([]);
   },
 );
 

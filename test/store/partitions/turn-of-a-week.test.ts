@@ -1,9 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { nameOfWeek, weekOf } from '../../../src/domain/partitions/weeks.ts';
-import { dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
 import { findPayload } from '../../../src/store/reading/event-reads.ts';
 import { executionsOfDelivery } from '../../../src/store/reading/execution-reads.ts';
-import { partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
+import { dropEmpty, partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { age, eventsOf, keepFor, removeAll } from '../../support/store/retention.ts';
@@ -61,12 +60,12 @@ test('what is accepted on both sides of a Monday midnight lies in two weeks, and
   await keepFor(store, tenant, { eventRetentionDays: 30 });
   // The operation keeps them until it has closed.
   expect(await removeAll(store.pool, tenant)).toBe(0);
-  expect(await dropWeeks(store.pool)).not.toContainEqual(expect.objectContaining({ partition: names[0] }));
+  expect(await dropEmpty(store.pool)).not.toContainEqual(expect.objectContaining({ partition: names[0] }));
   expect(await partitionsOf(store.pool, 'payloads')).toEqual(expect.arrayContaining(names));
 
   expect(await closeOperation(store.pool, operationId)).toMatchObject({ closed: true });
   expect(await removeAll(store.pool, tenant)).toBe(7);
-  const dropped = await dropWeeks(store.pool);
+  const dropped = await dropEmpty(store.pool);
   for (const table of ['payloads', 'attempts'])
     for (const name of names)
       expect(dropped).toContainEqual({ did: 'dropped', table, partition: name.replace('payloads', table) });

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { endOf, weekOf } from '../../../src/domain/partitions/weeks.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
-import { keepWeeks } from '../../../src/store/partitions/keep-weeks.ts';
+import { type DroppedWeek, dropWeeks } from '../../../src/store/partitions/drop-weeks.ts';
+import { type KeptWeek, keepWeeks, transactionsOf } from '../../../src/store/partitions/keep-weeks.ts';
 import { PARTITIONED_TABLES } from '../../../src/store/partitions/partitioned-tables.ts';
 import { makeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
 
@@ -50,11 +51,17 @@ export async function playWeeks({ url, pool }: { url: string; pool: Pool }, back
 }
 
 /** Makes the partitions that are missing, as a worker does. */
-export function makeMissing(
-  pool: Pool,
-  asked?: Parameters<typeof keepWeeks>[2],
-): ReturnType<typeof keepWeeks> {
-  return keepWeeks(pool, (work) => withTransaction(pool, work), asked);
+export async function makeMissing(pool: Pool, asked?: Parameters<typeof keepWeeks>[2]): Promise<KeptWeek[]> {
+  const { kept, failed } = await keepWeeks(pool, transactionsOf(pool), asked);
+  if (failed !== undefined) throw failed;
+  return kept;
+}
+
+/** One round of dropping, as a worker does it. */
+export async function dropEmpty(pool: Pool): Promise<DroppedWeek[]> {
+  const { facts, failed } = await dropWeeks(pool);
+  if (failed !== undefined) throw failed;
+  return facts;
 }
 
 /** The names of the partitions of a table, oldest first. */
