@@ -1,4 +1,13 @@
-import { decideWeeks, endOf, isAhead, type Week, type WeekSteps } from '../../domain/partitions/weeks.ts';
+import {
+  BEHIND_MS,
+  decideWeeks,
+  endOf,
+  isAhead,
+  type Week,
+  type WeekSteps,
+  weekOf,
+  weekOfName,
+} from '../../domain/partitions/weeks.ts';
 import { type Pool, withTransaction } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { PARTITIONED_TABLES, type PartitionedTable } from './partitioned-tables.ts';
@@ -146,8 +155,15 @@ export async function analyzeKept(
   kept: readonly KeptWeek[],
 ): Promise<void> {
   for (const { name } of PARTITIONED_TABLES) {
-    const has = kept.some(({ did, table }) => did === 'made' && table === name);
-    if (has || (await readWeeks(db, name))?.analyzed === false)
+    const state = await readWeeks(db, name);
+    if (!state) continue;
+    // One of long ago, which was asked for, is of a few rows.
+    const since = weekOf(state.nowMs - BEHIND_MS);
+    const has = kept.some(
+      ({ did, table, partition }) =>
+        did === 'made' && table === name && (weekOfName(partition) ?? 0) >= since,
+    );
+    if (has || !state.analyzed)
       await inTransaction((tx) => analyzeWeeks(tx, name)).catch((error) => {
         if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
       });

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { firstIdAt, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
+import { firstIdAt, weekOf, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { migrate } from '../../../src/store/db/migrate.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
-import { readWeeks } from '../../../src/store/partitions/week-partitions.ts';
+import { makeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
 import { insertEndpointVersion } from '../../../src/store/tenancy/endpoint-versions.ts';
 import { insertEndpoint } from '../../../src/store/tenancy/endpoints.ts';
 import { insertTenant } from '../../../src/store/tenancy/tenants.ts';
@@ -116,6 +116,7 @@ test('tables with rows become the oldest partitions as they are, without a look 
   expect(
     (await pool.query(`select relfilenode from pg_class where relname = 'payloads_before'`)).rows,
   ).toEqual(files);
+  await withTransaction(pool, (tx) => makeWeek(tx, 'attempts', weekOf(Date.now() + 20 * WEEK_MS)));
   const { rows } = await pool.query(
     `select relname ~ 'before' as oldest, reloptions, has_table_privilege('redrive_reader', 'attempts', 'select') as granted
      from pg_class where relname ~ '^attempts_(before|\\d{8})$' group by 1, 2`,

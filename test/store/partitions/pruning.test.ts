@@ -92,18 +92,21 @@ function firstId(week: number): string {
 const claim = (tx: Transaction, token: string) =>
   claimItems(tx, operationId, token, [{ endpointId, count: 50 }], 60_000, 1e9);
 
+/** Has every item of the operation fail. */
+async function failAll(tx: Transaction): Promise<void> {
+  const token = randomUUID();
+  const { items } = await claim(tx, token);
+  expect(items).toHaveLength(50);
+  await recordOutcomes(
+    tx,
+    items.map((item) => outcomeOf(token, item, 500)),
+  );
+}
+
 /** Each with the tables that it reads of the week. */
 const READS: Record<string, (tx: Transaction) => Promise<unknown>> = {
   'a claim': (tx) => claim(tx, randomUUID()),
-  'a record of outcomes': async (tx) => {
-    const token = randomUUID();
-    const { items } = await claim(tx, token);
-    expect(items).toHaveLength(50);
-    await recordOutcomes(
-      tx,
-      items.map((item) => outcomeOf(token, item, 500)),
-    );
-  },
+  'a record of outcomes': failAll,
   'a look at claims whose lease has ended': async (tx) => {
     await claim(tx, randomUUID());
     await tx.query(`update claims set lease_until = now() - interval '1 hour'`);
@@ -122,28 +125,31 @@ const READS: Record<string, (tx: Transaction) => Promise<unknown>> = {
   'the removal of events': async (tx) => {
     await removeEvents(tx, tenant.id, { events: 50, deliveries: 500, waitMs: 1_000 });
   },
-  'the expiry of payloads': (tx) => expirePayloads(tx, tenant.id, 50),
+  // Behind those that are being retried, which keep theirs.
+  'the expiry of payloads': (tx) => expirePayloads(tx, tenant.id, 150),
   'an erasure': (tx) => erasePayload(tx, tenant.id, events[0] ?? NO_ID),
   'the items of an operation': (tx) => pageOperationItems(tx, operationId, { limit: 50 }),
-  'the causes of an operation': (tx) => operationBreakdown(tx, operationId),
+  'the causes of an operation': async (tx) => {
+    await failAll(tx);
+    await operationBreakdown(tx, operationId);
+  },
   'the details of a ledger': (tx) => ledgerDetails(tx, operationId),
   'the results of replays': (tx) => replayResults(tx, tenant.id, [operationId]),
   'a receipt': (tx) => findReceipt(tx, tenant.id, anyId(events[0] ?? '')),
   'a timeline': (tx) => timelineSteps(tx, tenant.id, events[0] ?? NO_ID, 20),
   'a file execution': (tx) => findFileExecution(tx, tenant.id, executions[0] ?? NO_ID),
-  'deliveries that an outage caught': (tx) => {
+  'deliveries that an outage caught': async (tx) => {
+    // Changed a moment ago, and no execution of it ended since the outage began.
+    await tx.query('update deliveries set state_changed_at = now() where event_id = $1', [events[0]]);
     const p = new Parameters();
     const at = (ms: number) => ({ at: new Date(Date.now() + ms).toISOString(), inclusive: false });
-    const filter = { eventIds: events.slice(0, 1), caughtBetween: { from: at(-3 * 3_600_000), to: at(0) } };
+    const filter = { eventIds: events.slice(0, 1), caughtBetween: { from: at(-600_000), to: at(600_000) } };
     return tx.query(
       selectionPage(tenant.id, { filter }, { after: { partition: 0 }, limit: 50 }, p),
       p.values,
     );
   },
 };
-
-/** Reads that find nothing to look up here. */
-const READS_NONE: ReadonlySet<string> = new Set([]);
 
 test.each(Object.keys(READS).flatMap((read) => [[read, false] as const, [read, true] as const]))(
   '%s looks into the partitions of its weeks (for any parameters: %s)',
@@ -157,7 +163,7 @@ test.each(Object.keys(READS).flatMap((read) => [[read, false] as const, [read, t
     });
     expect(found.filter((name) => !allowed.includes(name))).toEqual([]);
     // Nothing may look right for having looked nowhere.
-    if (!READS_NONE.has(read)) expect(found).not.toEqual([]);
+    expect(found).not.toEqual([]);
   },
 );
 
