@@ -22,6 +22,9 @@ const DETACH_TIMEOUT_MS = 2_000;
 /** For how long a partition is looked through for a row; where no vacuum has been yet, a later round does it. */
 const LOOK_TIMEOUT_MS = 1_000;
 
+/** Until a process that is stopped, or cut off, before its commit gives the lock of a partition back. */
+const IDLE_TIMEOUT_MS = 1_000;
+
 /** The steps in which a partition goes, in their order. */
 export type DropStep = 'look' | 'close' | 'detach' | 'finalise' | 'drop';
 
@@ -38,7 +41,7 @@ export type DroppedWeek = { table: string; partition: string } & (
  * Locks that are not to be had in time, a look that takes too long, an owner who is somebody else, and a name that one
  * which is still to be dropped has.
  */
-const WAITS = /^(55P03|40P01|57014|55006|42501|42P07)$/;
+const WAITS = /^(25P03|55P03|40P01|57014|55006|42501|42P07)$/;
 
 /** A step that another process has taken in between, or takes at this moment. */
 const TAKEN = /^(55000|42P01|42704|42710|42809|XX000)$/;
@@ -148,7 +151,9 @@ async function close(
     const steps = await stepsOf(tx, table, asked);
     if (!steps?.close.some((partition) => partition.name === name)) return false;
     // With the lock there are others who wait.
-    await tx.query(`set local statement_timeout = ${2 * LOCK_TIMEOUT_MS}`);
+    await tx.query(
+      `set local statement_timeout = ${2 * LOCK_TIMEOUT_MS}; set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
+    );
     return closeWeek(tx, name);
   });
 }

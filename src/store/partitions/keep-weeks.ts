@@ -25,9 +25,6 @@ const OTHERS_TIMEOUT_MS = 5_000;
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** A process that is stopped, or cut off, with a lock in its hands keeps others waiting for no longer. */
-const IDLE_TIMEOUT_MS = 500;
-
 /** Whoever makes, opens or closes partitions of any table holds it. */
 const KEY = `hashtextextended('partitions by week', 4403)`;
 
@@ -43,10 +40,7 @@ export interface KeptWeek {
  * stays true: nobody attaches or detaches one until it ends. Rows come and go.
  */
 export async function changeWeeks(tx: Queryable, table: string): Promise<void> {
-  await tx.query(
-    `select set_config('lock_timeout', '${OTHERS_TIMEOUT_MS}ms', true),
-       set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT_MS}', true)`,
-  );
+  await tx.query(`select set_config('lock_timeout', '${OTHERS_TIMEOUT_MS}ms', true)`);
   await tx.query(`select pg_advisory_xact_lock(${KEY})`);
   await tx.query(`select set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)`);
   // Of its partitions none: one that is being vacuumed is in nobody's way.

@@ -144,11 +144,16 @@ export async function isAwaited(
  * writes or reads it, so that what it shows is all that there is. Runs in a transaction, whose `lock_timeout` is short.
  */
 export async function closeWeek(tx: Queryable, name: string): Promise<boolean> {
-  await tx.query(`lock table only ${name} in access exclusive mode`);
-  if (!(await isEmpty(tx, name))) return false;
-  await tx.query(`alter table ${name} add constraint ${CLOSED} check (false) not valid`);
-  await tx.query(`alter table ${name} rename to ${closedName(name)}`);
-  return true;
+  // In one message: a process that is stopped in between would keep everybody waiting.
+  const answers = await tx.query<{ closed: boolean }>(`do $$ begin
+      lock table only ${name} in access exclusive mode;
+      if exists (select from ${name}) then return; end if;
+      alter table ${name} add constraint ${CLOSED} check (false) not valid;
+      alter table ${name} rename to ${closedName(name)};
+    end $$;
+    select to_regclass('${closedName(name)}') is not null as closed`);
+  const [, answer] = answers as unknown as { rows: { closed: boolean }[] }[];
+  return answer?.rows[0]?.closed === true;
 }
 
 /** Takes a closed partition out of its table, while everybody works on. Not in a transaction. */
