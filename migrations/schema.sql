@@ -875,7 +875,7 @@ create table attempts (
   resend boolean default false not null,
   response_excerpt bytea,
   imported boolean default false not null
-);
+) partition by RANGE (execution_id);
 
 create table audit_checkpoints (
   tenant_id uuid not null,
@@ -1534,7 +1534,7 @@ create table payloads (
   tenant_id uuid not null,
   body text not null,
   import_members text
-);
+) partition by RANGE (event_id);
 
 create table plan_endpoints (
   operation_id uuid not null,

@@ -34,7 +34,7 @@ export function describeProgress(progress: MigrationProgress, perSecond: number)
   const { before, passed, expected } = progress;
   const left = expected - passed;
   const words = [
-    `Before ${before}: ${count(passed)}${left > 0 ? ` of about ${count(expected)}` : ''} rows are copied`,
+    `Before ${before}: ${count(passed)}${left > 0 ? ` of about ${count(expected)}` : ''} rows are passed`,
     ...(perSecond >= 1 ? [`${count(perSecond)} a second`] : []),
     ...(perSecond >= 1 && left > 0 ? [`about ${minutes(left / perSecond)} left`] : []),
   ];

@@ -31,6 +31,7 @@ import { runtimeMetrics } from './temporal/runtime.ts';
 import { type TaskQueues, taskQueues } from './temporal/task-queues.ts';
 import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
+import { makeWeeksAtStart } from './worker/week-keeper.ts';
 import { type RunningWorker, startWorker, type WorkerSizes } from './worker/worker.ts';
 
 /** The servers that the service runs on, and which of its parts run in this process. */
@@ -137,6 +138,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   try {
     const sealer = await openSealer(apiPool, { masterKey, otherMasterKey: config.otherMasterKey });
+    await makeWeeksAtStart({ pool: apiPool, log });
     const newAdminKey = roles.api ? await prepareAdminKeys(apiPool, config) : undefined;
     if (roles.worker)
       worker = await startWorker({

@@ -129,6 +129,14 @@ export const ALERTS: readonly Alert[] = [
     runbook: 'retention-late.md',
   },
   {
+    name: 'RedrivePartitionsShort',
+    expr: 'min by (namespace, table) (redrive_partition_weeks_ahead) < 2',
+    for: '30m',
+    severity: 'warning',
+    summary: 'Fewer than two weeks ahead have a partition: behind the last of them nothing is accepted.',
+    runbook: 'partitions-short.md',
+  },
+  {
     name: 'RedriveAuditLate',
     expr: 'max by (namespace) (redrive_audit_unsealed_age_seconds) > 60 or max by (namespace) (redrive_audit_unsigned_age_seconds) > 7200',
     for: '5m',

@@ -324,6 +324,24 @@ export const DASHBOARDS: readonly Dashboard[] = [
         ],
       },
       {
+        title: 'Weeks ahead that have a partition',
+        unit: 'short',
+        says: 'Five, without a gap; behind the last of them nothing is accepted.',
+        queries: [[seen('redrive_partition_weeks_ahead', '', 'table'), '{{table}}']],
+      },
+      {
+        title: 'Oldest partition',
+        unit: 's',
+        says: 'How long ago the week of the oldest partition ended: its rows are within a long term, or held.',
+        queries: [[seen('redrive_partition_oldest_age_seconds', '', 'table'), '{{table}}']],
+      },
+      {
+        title: 'Drops of partitions that waited',
+        unit: 'ops',
+        says: 'Steps that were left to the next round, because somebody used the partition or its table.',
+        queries: [[rate('redrive_partition_drops_waited_total', 'table'), '{{table}}']],
+      },
+      {
         title: 'Audit behind',
         unit: 's',
         says: 'Acts without a place in their chain, and acts that no signed checkpoint covers yet (an hour at most).',

@@ -1,9 +1,12 @@
 import type { Pool } from '../store/db/pool.ts';
+import type { Wake } from './wake.ts';
 
 /** Work that every worker does every few seconds; any number of workers may do it at once. */
 export interface Chore {
   /** For the log, where it fails. */
   name: string;
+  /** Has the next round come at once. */
+  wake?: Wake;
   run(): Promise<void>;
 }
 

@@ -14,6 +14,8 @@ import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
 import { openOutage } from '../store/outages/outage-states.ts';
 import { tellAttempts } from '../store/outages/told-attempts.ts';
+import { askForWeek } from '../store/partitions/ask-for-week.ts';
+import { isWithoutPartition } from '../store/partitions/without-partition.ts';
 import { type CircuitChange, reactToSigns } from '../store/sending/endpoint-health.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/sending/pacing.ts';
@@ -50,6 +52,8 @@ export interface OpenClaim {
 }
 
 const FLUSH_ITEMS = 256;
+/** Until an outcome whose attempt found no partition is tried again; the partition is made in less. */
+const WITHOUT_PLACE_MS = 250;
 const MAX_BACKOFF_MS = 2_000;
 /** Tries of the same write before its operation is told that it is refused. */
 const TRIES_BEFORE_TOLD = 3;
@@ -72,6 +76,8 @@ export class Recorder {
   #waiting: PendingOutcome[] = [];
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
+  /** Outcomes whose attempt found no partition: they come again by themselves, so that no other waits for them. */
+  #withoutPlace = 0;
 
   /** `refused` is told of each write that Postgres refuses, which is tried on all the same. */
   constructor(
@@ -106,9 +112,9 @@ export class Recorder {
 
   /** Resolves when everything taken so far is written. */
   async drained(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#flushing) {
+    while (this.#waiting.length > 0 || this.#flushing || this.#withoutPlace > 0) {
       this.#flush();
-      await this.#flushing;
+      await (this.#flushing ?? new Promise((resolve) => setTimeout(resolve, RECORDED_EVERY_MS)));
     }
   }
 
@@ -138,7 +144,8 @@ export class Recorder {
   async #write(batch: PendingOutcome[]): Promise<void> {
     crashPoint('answered');
     const written = this.#metrics.recordDuration.startTimer();
-    const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
+    const recorded = await this.#persist('outcomes.record', () => this.#record(batch), isWithoutPartition);
+    if (recorded === undefined) return this.#writeApart(batch);
     written();
     crashPoint('recorded');
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
@@ -147,6 +154,22 @@ export class Recorder {
     await this.#persist('outcomes.effects', () => this.#effects(batch, ended, late));
     const orderMoved = await this.#letNextGo(batch, byExecution, late);
     for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId), { orderMoved });
+  }
+
+  /** Writes a batch in halves, as one of it has no place: in the end that one alone waits. */
+  async #writeApart(batch: PendingOutcome[]): Promise<void> {
+    const [only] = batch;
+    if (only !== undefined && batch.length === 1) {
+      this.#withoutPlace += 1;
+      setTimeout(() => {
+        this.#withoutPlace -= 1;
+        this.add(only);
+      }, WITHOUT_PLACE_MS);
+      return;
+    }
+    const half = Math.ceil(batch.length / 2);
+    await this.#write(batch.slice(0, half));
+    await this.#write(batch.slice(half));
   }
 
   /** Makes items due that waited for their order behind deliveries that have ended; true where there are any. */
@@ -304,11 +327,23 @@ export class Recorder {
       });
   }
 
-  async #persist<T>(what: string, write: () => Promise<T>): Promise<T> {
+  /** Tries until it is written; undefined where it fails as `unless` says. */
+  async #persist<T>(what: string, write: () => Promise<T>): Promise<T>;
+  async #persist<T>(
+    what: string,
+    write: () => Promise<T>,
+    unless: (error: unknown) => boolean,
+  ): Promise<T | undefined>;
+  async #persist<T>(
+    what: string,
+    write: () => Promise<T>,
+    unless: (error: unknown) => boolean = () => false,
+  ): Promise<T | undefined> {
     for (let tries = 1; ; tries++) {
       try {
         return await write();
       } catch (error) {
+        askForWeek(this.#pool, error);
         const code = (error as { code?: string }).code;
         // An unexpected error is tried again too: giving up would turn a known outcome into an ambiguous attempt.
         const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
@@ -317,6 +352,7 @@ export class Recorder {
           { event: `${what}.again`, code, tries },
           'writing outcomes again',
         );
+        if (unless(error)) return undefined;
         await new Promise((resolve) =>
           setTimeout(resolve, Math.min(MAX_BACKOFF_MS, 20 * 2 ** Math.min(tries, 10))),
         );

@@ -124,6 +124,12 @@ function counted(registers: Registry[]) {
       labelNames: ['action'],
       registers,
     }),
+    partitionDropsWaited: new Counter({
+      name: 'redrive_partition_drops_waited_total',
+      help: 'Steps to drop an empty partition that were left to the next round, by table.',
+      labelNames: ['table'],
+      registers,
+    }),
     buildInfo: new Gauge({
       name: 'redrive_build_info',
       help: 'Always 1, with the version of Redrive and of Node.',

@@ -134,6 +134,20 @@ export function seenInPostgres(registers: Registry[], now: () => number) {
       registers,
       collect: read.clearedOnceStale('slow'),
     }),
+    partitionWeeksAhead: new Gauge({
+      name: 'redrive_partition_weeks_ahead',
+      help: 'Whole weeks behind the present one that have a partition, without a gap, by table.',
+      labelNames: ['table'],
+      registers,
+      collect: read.clearedOnceStale('slow'),
+    }),
+    partitionOldestAge: new Gauge({
+      name: 'redrive_partition_oldest_age_seconds',
+      help: 'How long ago the week of the oldest partition ended, by table.',
+      labelNames: ['table'],
+      registers,
+      collect: read.clearedOnceStale('slow'),
+    }),
     auditUnsealedAge: new Gauge({
       name: 'redrive_audit_unsealed_age_seconds',
       help: 'How long the oldest act has had no place in its audit chain.',

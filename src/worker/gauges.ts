@@ -1,5 +1,8 @@
+import { oldestEndedMs, weeksAhead } from '../domain/partitions/weeks.ts';
 import { CIRCUIT_STATES } from '../domain/sending/endpoint-health.ts';
 import type { Pool } from '../store/db/pool.ts';
+import { PARTITIONED_TABLES } from '../store/partitions/partitioned-tables.ts';
+import { readWeeks } from '../store/partitions/week-partitions.ts';
 import { LEDGER_PARTS, readGauges, readSlowGauges, readUnknownWaiting } from '../store/reading/gauges.ts';
 import { countWorkers } from '../store/sending/workers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -34,6 +37,12 @@ export async function showSlowGauges(metrics: Metrics, pool: Pool): Promise<void
   metrics.auditUnsignedAge.set(gauges.unsignedSeconds);
   for (const circuit of CIRCUIT_STATES)
     metrics.endpoints.set({ circuit }, gauges.endpoints.find((each) => each.circuit === circuit)?.count ?? 0);
+  for (const { name: table } of PARTITIONED_TABLES) {
+    const weeks = await readWeeks(pool, table);
+    if (!weeks) continue;
+    metrics.partitionWeeksAhead.set({ table }, weeksAhead(weeks.partitions, weeks.nowMs));
+    metrics.partitionOldestAge.set({ table }, oldestEndedMs(weeks.partitions, weeks.nowMs) / 1_000);
+  }
   metrics.read.succeeded('slow');
 }
 

@@ -3,6 +3,7 @@ import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
+import type { Wake } from '../loops/wake.ts';
 import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import type { Pool } from '../store/db/pool.ts';
@@ -60,18 +61,27 @@ export class Sweeper {
   /** Sweeps until stopped; a part that fails is tried again next round. The one that needs Temporal delays no other. */
   async run(): Promise<void> {
     await Promise.all([
-      this.#repeat(() => this.#try('claims', () => this.#settleClaims()), SETTLED_EVERY_MS),
+      this.#repeat(() => this.#try('claims', () => this.#settleClaims()), {
+        atLeastEveryMs: SETTLED_EVERY_MS,
+      }),
       this.#repeat(() => this.#try('give_up', () => this.#giveUp())),
-      ...this.#chores().map(({ name, run }) => this.#repeat(() => this.#try(name, run))),
+      ...this.#chores().map(({ name, run, wake }) => this.#repeat(() => this.#try(name, run), { wake })),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
       this.#repeat(() => this.#try('retention', () => this.#expire())),
     ]);
   }
 
-  #repeat(round: () => Promise<void>, atLeastEveryMs = Number.POSITIVE_INFINITY): Promise<void> {
+  #repeat(
+    round: () => Promise<void>,
+    {
+      atLeastEveryMs = Number.POSITIVE_INFINITY,
+      wake,
+    }: { atLeastEveryMs?: number; wake?: Wake | undefined } = {},
+  ): Promise<void> {
     const { stop, everyMs: often } = this.#options;
     const everyMs = Math.min(often, atLeastEveryMs);
-    return repeat(round, { stop, everyMs, failed: (error) => this.#failed('round', error) });
+    const failed = (error: unknown) => this.#failed('round', error);
+    return repeat(round, { stop, everyMs, ...(wake && { wake }), failed });
   }
 
   async #try(part: string, work: () => Promise<void>): Promise<void> {

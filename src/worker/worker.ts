@@ -32,7 +32,9 @@ import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { sampleOperations } from '../store/figures/operation-samples.ts';
-import { listenForLiveWork } from '../store/sending/live-notices.ts';
+import { onAskedWeek } from '../store/partitions/ask-for-week.ts';
+import { ASKED_CHANNEL } from '../store/partitions/without-partition.ts';
+import { LIVE_CHANNEL, listenByItself } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -55,6 +57,7 @@ import { resealingChores } from './resealing-chore.ts';
 import { statisticsChore } from './statistics-chore.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
+import { WeekKeeper } from './week-keeper.ts';
 
 /** The parts that a worker is made of, and its sizes. */
 export interface WorkerDeps {
@@ -186,6 +189,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     stop,
   });
   const recovery = createRecoveryDeps(pool, temporal, queues, log);
+  const weeks = new WeekKeeper({ pool, log, metrics, stop });
+  for (const own of [pool, deps.livePool]) onAskedWeek(own, (week) => weeks.ask(week));
   const chores = (of: ChoreDeps): Chore[] => [
     ...deps.chores(of),
     importsChore(of),
@@ -193,6 +198,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     announcingChore(of, signer),
     pruningChore(of),
     removalChore(of),
+    weeks.chore(of),
     freezeWindowsChore(of),
     outagesChore(of, recovery, outages),
     listenersChore(of, recovery),
@@ -237,7 +243,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     sweeper.run(),
     new Prober(sending, stop).run(),
     workers.run(),
-    listenForLiveWork(deps.databaseUrl, () => lane.wake(), stop),
+    listenByItself(
+      deps.databaseUrl,
+      { [LIVE_CHANNEL]: () => lane.wake(), [ASKED_CHANNEL]: (week) => weeks.ask(week) },
+      stop,
+    ),
     every(CHECK_IN_MS, seen, stop, log, 'check_in', async () => {
       share = await checkIn(pool, { ...self, polling: workers.polling, operations: running.operations });
     }),

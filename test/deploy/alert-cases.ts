@@ -229,6 +229,24 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     fires: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '90000x90' }, at: '75m', labels },
     quiet: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '3600x90' }, at: '75m' },
   },
+  RedrivePartitionsShort: {
+    fires: {
+      series: {
+        [`redrive_partition_weeks_ahead{${OF}, table="payloads"}`]: '5x90',
+        [`redrive_partition_weeks_ahead{${OF}, table="attempts"}`]: '2x10 1x80',
+      },
+      at: '50m',
+      labels: { ...labels, table: 'attempts' },
+    },
+    quiet: {
+      series: {
+        [`redrive_partition_weeks_ahead{${OF}, table="payloads"}`]: '5x90',
+        // Made again within half an hour.
+        [`redrive_partition_weeks_ahead{${OF}, table="attempts"}`]: '1x20 5x70',
+      },
+      at: '50m',
+    },
+  },
   RedriveAuditLate: {
     fires: { series: { [`redrive_audit_unsealed_age_seconds{${OF}}`]: '0+60x20' }, at: '12m', labels },
     // A checkpoint is made an hour after the one before it.

@@ -5,12 +5,13 @@ import { admitMasterKeys } from '../../src/store/db/installation.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
-import { unknownGauge } from '../../src/worker/gauges.ts';
+import { showSlowGauges, unknownGauge } from '../../src/worker/gauges.ts';
 import { resealingChores } from '../../src/worker/resealing-chore.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import type { TestEngine } from '../support/engine/test-engine.ts';
 import type { useScenes } from '../support/engine/use-engine.ts';
+import { playWeeks } from '../support/partitions/weeks.ts';
 import { hang, ok } from '../support/receivers/receiver-behaviour.ts';
 import { createTestStore } from '../support/store/test-store.ts';
 import type { closedAfterEach } from '../support/use.ts';
@@ -124,6 +125,17 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       // Held here, so that no removal finds that nothing keeps it.
       closing(await locked(engine, 'select from event_sweeps where tenant_id = $1 for update', tenant));
       await pool.query(`update tenants set settings = '{"eventRetentionDays": 90}' where id = $1`, [tenant]);
+    },
+  },
+  redrive_partition_weeks_ahead: {},
+  redrive_partition_oldest_age_seconds: {
+    // No worker drops partitions there.
+    async apart({ closing }) {
+      const store = closing(await createTestStore());
+      await playWeeks(store);
+      const metrics = createMetrics();
+      await showSlowGauges(metrics, store.pool);
+      return metrics;
     },
   },
   redrive_audit_unsealed_age_seconds: {

@@ -61,6 +61,7 @@ test('gauges that are read seldom have no samples before they were read, and non
         'redrive_retention_held_seconds',
         'redrive_audit_unsigned_age_seconds',
       ],
+      ...['redrive_partition_weeks_ahead', 'redrive_partition_oldest_age_seconds'],
     ]),
   );
   now += 5 * MINUTE_MS;
@@ -95,5 +96,6 @@ async function seldom({ registry }: Metrics): Promise<string[]> {
       'redrive_retention_held_seconds',
       'redrive_audit_unsigned_age_seconds',
     ],
+    ...['redrive_partition_weeks_ahead', 'redrive_partition_oldest_age_seconds'],
   ].flatMap((name) => samplesOf(text, name).map(() => name));
 }

@@ -1,4 +1,5 @@
 import { isConnectionLost, isWithoutConnection } from '../../store/db/pool.ts';
+import { isWithoutPartition } from '../../store/partitions/without-partition.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** Seconds after which a client may try again while Postgres is away. */
@@ -31,7 +32,7 @@ export function codeOfException(error: unknown): string {
 }
 
 function isDatabaseAway(error: unknown): boolean {
-  if (isConnectionLost(error) || isWithoutConnection(error)) return true;
+  if (isConnectionLost(error) || isWithoutConnection(error) || isWithoutPartition(error)) return true;
   const { code } = (error ?? {}) as { code?: unknown };
   if (typeof code === 'string' && (UNAVAILABLE_STATES.test(code) || UNREACHABLE.has(code))) return true;
   // Several addresses of one host were tried: node wraps their errors in one.

@@ -29,7 +29,11 @@ const MOST_ROWS = 5_000;
 /** Rests behind a batch, as long as it took each: a copy takes a quarter of a connection at most. */
 const RESTS = 3;
 
-const AFTER_REFUSAL_MS = 500;
+/** A step that cannot be divided, such as the look at all rows of a table, takes long and leaves nothing to rest from. */
+const LONGEST_REST_MS = 2_000;
+
+/** How long it is left to others after a refusal. */
+export const AFTER_REFUSAL_MS = 500;
 
 /** What is copied before a file is applied: batches as large as they may be, with rests behind each. */
 export class Batches {
@@ -57,7 +61,7 @@ export class Batches {
     const { passed, expected, done } = onlyRow(result);
     if (!done) {
       const tookMs = performance.now() - since;
-      this.#pauseMs = RESTS * tookMs;
+      this.#pauseMs = Math.min(LONGEST_REST_MS, RESTS * tookMs);
       const rows = Math.round(this.#rows * Math.min(2, BATCH_MS / tookMs));
       this.#rows = Math.min(MOST_ROWS, Math.max(LEAST_ROWS, rows));
       this.begin();

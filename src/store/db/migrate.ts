@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { analyzeKept, type InTransaction, keepWeeks } from '../partitions/keep-weeks.ts';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
-import { Batches, describeWait, isWithoutLock, LOCK_TIMEOUT_MS, type MigrationProgress } from './batches.ts';
+import {
+  AFTER_REFUSAL_MS,
+  Batches,
+  describeWait,
+  isWithoutLock,
+  LOCK_TIMEOUT_MS,
+  type MigrationProgress,
+} from './batches.ts';
 import { ensureUuidv7, versionProblem } from './server-version.ts';
 
 /** One numbered file of `migrations/`. */
@@ -43,6 +52,9 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 /** Any constant does, as long as every migrator of every version uses this one. */
 const LOCK = '7210458331';
 
+/** How often the partitions of the coming weeks are tried, half a minute in all. */
+const WEEKS_TRIES = 60;
+
 /**
  * Brings a database to the schema of this version: each numbered file once, in a transaction of its own, forward only,
  * and what a file has to have copied before in batches. Killed at any moment, it goes on where it was. Any number of
@@ -64,7 +76,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       const step = await migrateOnce(client, migrations, batches, options.onlyPrepare);
       if ('later' in step) {
         warnings.push(...warningsOf(step.later));
-        return { ok: true, ...told() };
+        const problem = await makeWeeks(client);
+        return problem === undefined ? { ok: true, ...told() } : { ok: false, problem };
       }
       if ('prepared' in step) return { ok: true, ...told(), prepared: step.prepared };
       if ('problem' in step) return { ok: false, problem: step.problem };
@@ -151,7 +164,8 @@ async function migrateOnce(
   onlyPrepare = false,
 ): Promise<Step> {
   let next: Migration | undefined;
-  await client.query('begin');
+  // What is looked at behind a lock is what was committed before it, whatever the database says.
+  await client.query('begin isolation level read committed');
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
@@ -168,6 +182,10 @@ async function migrateOnce(
     if (problem === undefined && next !== undefined) {
       await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
       if (next.behind !== undefined) {
+        // The function may have something to say where nothing follows it soon.
+        await client.query(`select set_config('redrive.only_prepare', $1, true)`, [
+          onlyPrepare ? 'on' : 'off',
+        ]);
         const batch = await batches.next(client, next.behind);
         if (!batch.done || onlyPrepare) {
           await client.query('commit');
@@ -189,6 +207,33 @@ async function migrateOnce(
     if (next === undefined || !isWithoutLock(error)) throw error;
     return { waitsFor: next.name };
   }
+}
+
+/** Makes partitions ahead; waits for a moment in which nobody else changes them. */
+async function makeWeeks(client: pg.Client): Promise<string | undefined> {
+  const inTransaction: InTransaction = async (work) => {
+    await client.query('begin isolation level read committed');
+    try {
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch(() => {});
+      throw error;
+    }
+  };
+  for (let tries = 1; ; tries += 1)
+    try {
+      const { kept, failed } = await keepWeeks(client, inTransaction);
+      await analyzeKept(client, inTransaction, kept);
+      if (failed !== undefined) throw failed;
+      return undefined;
+    } catch (error) {
+      if (!isWithoutLock(error)) throw error;
+      if (tries === WEEKS_TRIES)
+        return 'The partitions of the coming weeks could not be made, since others hold their tables: end the oldest transactions of this database, and run `migrate` again.';
+      await delay(AFTER_REFUSAL_MS);
+    }
 }
 
 async function createTable(client: pg.Client): Promise<void> {

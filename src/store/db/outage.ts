@@ -1,3 +1,4 @@
+import { isWithoutPartition } from '../partitions/without-partition.ts';
 import { isConnectionLost, isStalePlan, isWithoutConnection } from './pool.ts';
 
 /**
@@ -15,11 +16,11 @@ const UNREACHABLE =
 const BEGINS_SESSIONS = 'postinit.c';
 
 /**
- * Whether an error says that something is away for a while, so that the same again may succeed; everything else, such
+ * Whether an error says that something is away for a while, be it the partition of a week, so that the same again may succeed; everything else, such
  * as a value that Postgres refuses, a constraint or a mistake of ours, fails again however often it is tried.
  */
 export function isOutage(error: unknown): boolean {
-  if (isConnectionLost(error) || isStalePlan(error)) return true;
+  if (isConnectionLost(error) || isStalePlan(error) || isWithoutPartition(error)) return true;
   const { code, severity, file, errors, name } = (error ?? {}) as {
     code?: unknown;
     severity?: unknown;

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
 
@@ -106,7 +107,12 @@ export async function withTransaction<Result>(
   options: TransactionOptions = {},
 ): Promise<Result> {
   const maxAttempts = options.maxAttempts ?? 5;
-  return again(maxAttempts, () => runOnce(pool, beginning(options), fn));
+  try {
+    return await again(maxAttempts, () => runOnce(pool, beginning(options), fn));
+  } catch (error) {
+    askForWeek(pool, error);
+    throw error;
+  }
 }
 
 function beginning({ isolation, snapshot, lookUps }: TransactionOptions): string {

@@ -33,7 +33,8 @@ export async function endpointPresent(
        from (select d.id from deliveries d where d.endpoint_id = n.id
          order by d.accepted_at desc, d.id desc limit ${MEASURED}) d
        cross join lateral (select e.id from executions e where e.delivery_id = d.id) e
-       join attempts a on a.execution_id = e.id and a.http_status is not null and not a.imported
+       cross join lateral (select x.duration_ms from attempts x
+         where x.execution_id = e.id and x.http_status is not null and not x.imported offset 0) a
      ) l where n.id = $2 and n.tenant_id = $1`,
     [tenantId, endpointId],
   );

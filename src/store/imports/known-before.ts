@@ -136,7 +136,8 @@ export async function knownDeliveries(
        (select min(e.id::text)::uuid from executions e where e.delivery_id = u.id
          having count(*) = 1 and bool_and(e.reason = 'imported')) as untouched,
        (select bool_or(e.may_have_arrived) from executions e where e.delivery_id = u.id) as may_have_arrived,
-       array(select a.id from executions e join attempts a on a.execution_id = e.id and a.imported
+       array(select a.id from executions e
+         cross join lateral (select x.id from attempts x where x.execution_id = e.id and x.imported offset 0) a
          where e.delivery_id = u.id) as attempt_ids
      from unnest($1::uuid[]) as u(id)`,
     values: [locked.map(({ id }) => id)],

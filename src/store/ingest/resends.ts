@@ -40,7 +40,7 @@ export async function idHistories(
       case when d.state is distinct from 'delivered' and d.open is not true
         then encode(sha256(convert_to(b.body, 'UTF8')), 'hex') end as digest
     from version s
-    left join payloads b on b.event_id = s.event_id and b.tenant_id = $1
+    left join lateral (select x.event_id, x.body from payloads x where x.event_id = s.event_id and x.tenant_id = $1 limit 1) b on true
     left join lateral (
       select x.endpoint_id, x.state, x.order_key, x.order_number,
         -- What waits without a payload is never sent, and ends ignored whenever somebody comes to it.

@@ -91,7 +91,8 @@ export async function takeHanded(
       returning r.delivery_id, r.headers, r.expires_at, d.token
     ), sent as (
       -- Erased meanwhile: there is nothing to send, and its sender hears that it is late.
-      select t.*, p.body from taken t join deliveries d on d.id = t.delivery_id join payloads p on p.event_id = d.event_id
+      select t.*, p.body from taken t join deliveries d on d.id = t.delivery_id
+      cross join lateral (select x.body from payloads x where x.event_id = d.event_id limit 1) p
     )
     select s.delivery_id, s.headers, s.body, s.expires_at, s.token::int,
       greatest(0, extract(epoch from s.expires_at - clock_timestamp()) * 1000)::int as left_ms

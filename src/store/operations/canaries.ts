@@ -136,7 +136,8 @@ export async function canaryFacts(
        f.attempts, f.bad,
        (select count(*)::int from (select from queue q where q.in_queue and q.worked_by = c.operation_id
          and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
-           or not exists (select from attempts a where a.execution_id = q.execution_id and a.started_at >= c.began_at and ${isJudged('a')}))
+           or (select a.number from attempts a where a.execution_id = q.execution_id and a.started_at >= c.began_at
+             and ${isJudged('a')} limit 1) is null)
          limit 1) u) as unclaimed
      from canaries c join operations o on o.id = c.operation_id join endpoints n on n.id = c.endpoint_id
      cross join lateral (${FIRST_ATTEMPTS}) f

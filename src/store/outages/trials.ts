@@ -42,7 +42,7 @@ async function queueOne(
       -- The delivery itself is locked, and its state asked of what is locked: it may have changed since it was found.
       select d.id, d.tenant_id, d.endpoint_id from ${from} join deliveries l on l.id = d.id
       where ${where.join('\n        and ')} and l.state = ${p.add(state)} and l.resent_by is null
-        and exists (select from payloads y where y.event_id = d.event_id)
+        and (select y.event_id from payloads y where y.event_id = d.event_id) is not null
         and not ${isQueued('d.id')}
         and blocked_by(d.id) is null
       order by d.accepted_at, d.id limit 1 for no key update of l skip locked

@@ -65,7 +65,8 @@ export async function planEndpoints(
            select d.id from deliveries d where d.endpoint_id = w.endpoint_id order by d.accepted_at desc, d.id desc limit ${MEASURED}
          ) d
          join execution_records e on e.delivery_id = d.id
-         join attempts a on a.execution_id = e.id and a.http_status is not null and not a.imported
+         cross join lateral (select x.duration_ms from attempts x
+           where x.execution_id = e.id and x.http_status is not null and not x.imported offset 0) a
        ) as latency_ms
      from plan_endpoints w join endpoints n on n.id = w.endpoint_id
      left join endpoint_pacing p on p.endpoint_id = n.id

@@ -48,7 +48,10 @@ export async function ledgerDetails(
       ), tried as materialized (
         select e.endpoint_id, a.endpoint_version as version, case when a.outcome <> 'delivered' then a.fault_code end as fault,
           count(*)::int as n, min(a.started_at) as first_at, max(a.started_at) as last_at
-        from execution_records e join attempts a on a.execution_id = e.id where e.operation_id = $1 group by 1, 2, 3
+        from execution_records e
+        -- With an offset: a look-up an item, in the one partition that has it, where a join may read all partitions.
+        cross join lateral (select x.* from attempts x where x.execution_id = e.id offset 0) a
+        where e.operation_id = $1 group by 1, 2, 3
       ), largest as materialized (
         select endpoint_id as id, sum(n) as items, jsonb_object_agg(state, n) as counts from states
         group by 1 order by items desc, 1 limit ${MOST_ENDPOINTS}

@@ -121,7 +121,7 @@ export async function listEvents(
   }));
 }
 
-const COLUMNS = `v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = v.tenant_id) as payload_kept,
+const COLUMNS = `v.*, (select p.event_id from payloads p where p.event_id = v.id and p.tenant_id = v.tenant_id) is not null as payload_kept,
        (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
          order by r.event_id desc limit 1) as resent_as`;
 

@@ -109,9 +109,10 @@ async function withAttempts(
 ): Promise<Execution[]> {
   if (executions.length === 0) return [];
   const { rows } = await db.query<AttemptRow>(
-    `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) 
+    `select a.* from unnest($2::uuid[]) as u(id)
+     cross join lateral (select x.* from attempts x where x.execution_id = u.id and x.tenant_id = $1 offset 0) a
      -- Attempts of another system may have come in any order.
-     order by execution_id, case when imported then started_at end, number`,
+     order by a.execution_id, case when a.imported then a.started_at end, a.number`,
     [tenantId, executions.map((row) => row.id)],
   );
   const byExecution = new Map<Id<'execution'>, Attempt[]>();

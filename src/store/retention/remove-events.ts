@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { lookedUp } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { KEPT_FOR_SQL, type KeptFor, namingSql, PAST_TERM_BEFORE, pinningSql } from './kept-events.ts';
@@ -155,7 +156,8 @@ async function holdRows(tx: Transaction, tenantId: Id<'tenant'>, candidates: Can
     [ids],
   );
   const payloads = await tx.query<{ event_id: Id<'event'> }>(
-    'select event_id from payloads where event_id = any($1::uuid[]) order by event_id for update skip locked',
+    `select p.event_id from unnest($1::uuid[]) as u(id) join payloads p on ${lookedUp('p.event_id', 'u.id')}
+     order by p.event_id for update of p skip locked`,
     [ids],
   );
   const events = await tx.query<{ id: Id<'event'> }>(
@@ -167,7 +169,7 @@ async function holdRows(tx: Transaction, tenantId: Id<'tenant'>, candidates: Can
     `select v.id from events v where v.tenant_id = $1 and v.id = any($2::uuid[])
        and not exists (select from deliveries d where d.event_id = v.id and d.replay_of is null and d.id <> all($3::uuid[]))
        and not exists (select from deliveries d where d.event_id = v.id and d.replay_of is not null and d.id <> all($3::uuid[]))
-       and not exists (select from payloads p where p.event_id = v.id and p.event_id <> all($4::uuid[]))
+       and (select p.event_id from payloads p where p.event_id = v.id and p.event_id <> all($4::uuid[])) is null
        and not exists (select from event_identities i where i.tenant_id = v.tenant_id and i.external_id = v.external_id
          and i.type = v.type and i.source = coalesce(v.source, '') and i.event_id = v.id and i.event_id <> all($5::uuid[]))`,
     [
@@ -226,13 +228,13 @@ async function removeWhole(
     ),
   );
   await tx.query(
-    `with attempt as (delete from attempts where execution_id = any($4::uuid[])),
+    `with attempt as (delete from attempts a using unnest($4::uuid[]) as u(id) where ${lookedUp('a.execution_id', 'u.id')}),
      resolved as (delete from resolved_executions where execution_id = any($4::uuid[])),
      listed as (delete from listed_executions where execution_id = any($4::uuid[])),
      excluded as (delete from exclusions where delivery_id = any($3::uuid[])),
      run as (delete from execution_records where id = any($4::uuid[])),
      delivery as (delete from deliveries where id = any($3::uuid[])),
-     payload as (delete from payloads where event_id = any($2::uuid[])),
+     payload as (delete from payloads p using unnest($2::uuid[]) as u(id) where ${lookedUp('p.event_id', 'u.id')}),
      swept as (delete from payload_sweep_held where tenant_id = $1 and event_id = any($2::uuid[])),
      origin as (delete from event_origins where event_id = any($2::uuid[])),
      replayed as (delete from receipt_replays where tenant_id = $1 and event_id = any($2::uuid[])),

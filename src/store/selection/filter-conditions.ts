@@ -233,8 +233,8 @@ function caughtCondition(
         select from executions x where x.delivery_id = d.id and (
           (${within('x.finished_at')} and (x.reason = 'endpoint_disabled'
             or (x.state = 'failed' and x.reason is distinct from 'imported')))
-          or exists (select from attempts a where a.execution_id = x.id and a.outcome <> 'delivered' and not a.imported
-            and ${within('a.started_at')})))))`;
+          or (select a.number from attempts a where a.execution_id = x.id and a.outcome <> 'delivered' and not a.imported
+            and ${within('a.started_at')} limit 1) is not null))))`;
 }
 
 /** An execution without a child: the end of its chain, and the parent of a further retry. */

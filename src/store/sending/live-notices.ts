@@ -1,18 +1,23 @@
 import pg from 'pg';
 import type { Queryable } from '../db/queryable.ts';
 
-const CHANNEL = 'redrive_live';
+/** The channel on which live lanes hear of new work. */
+export const LIVE_CHANNEL = 'redrive_live';
 
 /** Tells every live lane that there is new work, without saying which. */
 export async function notifyLiveLanes(db: Queryable): Promise<void> {
-  await db.query(`select pg_notify('${CHANNEL}', '')`);
+  await db.query(`select pg_notify('${LIVE_CHANNEL}', '')`);
 }
 
 /**
  * Listens on a connection of its own until stopped, and makes a new one when that is lost. Missed notices are no loss:
- * the live lane also polls.
+ * whoever listens also looks by itself.
  */
-export async function listenForLiveWork(url: string, onNotice: () => void, stop: AbortSignal): Promise<void> {
+export async function listenByItself(
+  url: string,
+  channels: Readonly<Record<string, (payload: string) => void>>,
+  stop: AbortSignal,
+): Promise<void> {
   while (!stop.aborted) {
     const client = new pg.Client({
       connectionString: url,
@@ -21,8 +26,8 @@ export async function listenForLiveWork(url: string, onNotice: () => void, stop:
     });
     try {
       await client.connect();
-      await client.query(`listen ${CHANNEL}`);
-      client.on('notification', onNotice);
+      for (const channel of Object.keys(channels)) await client.query(`listen ${channel}`);
+      client.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload));
       await new Promise<void>((resolve) => {
         client.once('error', () => resolve());
         client.once('end', () => resolve());
@@ -31,7 +36,7 @@ export async function listenForLiveWork(url: string, onNotice: () => void, stop:
         if (stop.aborted) resolve();
       });
     } catch {
-      // The next round tries again; the poll of the live lane is the net meanwhile.
+      // The next round tries again; the looks of those who listen are the net meanwhile.
     }
     await client.end().catch(() => {});
     if (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, 500));

@@ -1,6 +1,6 @@
 import { PIN_DAYS } from '../../domain/operations/plan.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { isQueued } from '../db/looked-up.ts';
+import { isQueued, lookedUp } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { ignoreWaitingWithoutPayload } from './settlement.ts';
@@ -92,7 +92,7 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
       from unnest($2::uuid[]) as u(id)
     ), gone as (
       delete from payloads p using candidate c
-      where p.event_id = c.id and p.tenant_id = $1 and not c.busy returning p.event_id
+      where ${lookedUp('p.event_id', 'c.id', 'not c.busy')} and p.tenant_id = $1 returning p.event_id
     ), marked as (
       update events v set payload_removed_at = clock_timestamp(), payload_removed_for = 'retention'
       from gone g where v.id = g.event_id
@@ -130,7 +130,7 @@ export async function erasePayload(
       from (select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null
         union all select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is not null) d
       join execution_records e on e.delivery_id = d.id
-      where a.execution_id = e.id and a.response_excerpt is not null
+      where ${lookedUp('a.execution_id', 'e.id')} and a.response_excerpt is not null
     )
     select exists (select from events where id = $2 and tenant_id = $1) as known`,
     [tenantId, eventId],

@@ -42,17 +42,18 @@ interface EndedRow {
 }
 
 /**
- * Locks up to `limit` claims whose lease has passed by the database's clock, skipping those another sweeper holds, and
+ * Locks up to `limit` claims whose lease has passed by the database's clock, skipping those another sweeper holds and those named, and
  * returns their tokens and the items that are still `sending` under them.
  */
 export async function lockExpiredClaims(
   db: Transaction,
   limit: number,
+  except: readonly string[] = [],
 ): Promise<{ tokens: string[]; items: LostItem[] }> {
   const claims = await db.query<{ token: string; execution_ids: Id<'execution'>[] }>(
-    `select token, execution_ids from claims where lease_until < clock_timestamp()
+    `select token, execution_ids from claims where lease_until < clock_timestamp() and token <> all($2::uuid[])
      order by lease_until limit $1 for update skip locked`,
-    [limit],
+    [limit, except],
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
   const { rows } = await db.query<LostRow>(

@@ -48,6 +48,7 @@ import {
 } from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
+import { largeAmong, withoutAutovacuum } from '../../support/store/large-tables.ts';
 import { planOf } from '../../support/store/query-plan.ts';
 import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -74,8 +75,7 @@ let operationId: Id<'operation'>;
 
 /** Deliveries of two tenants, a tenth of them failed, and one operation with the items of a retry of thousands. */
 beforeAll(async () => {
-  // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
-  for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
+  await withoutAutovacuum(store, LARGE);
   tenant = await store.newTenant();
   endpointIds = await Promise.all(Array.from({ length: 20 }, () => store.newEndpoint(tenant)));
   stranger = await store.newTenant();
@@ -128,7 +128,7 @@ async function expectPlan(
   options?: { generic?: boolean },
 ): Promise<void> {
   const { scanned, indexes } = await planOf(store.pool, run, options);
-  expect({ index, scanned: scanned.filter((table) => LARGE.includes(table)) }).toEqual({
+  expect({ index, scanned: largeAmong(scanned, LARGE) }).toEqual({
     index,
     scanned: [],
   });

@@ -7,19 +7,19 @@ describe('the progress of a migration says', () => {
       'how much, how fast and how long',
       { before: '0025-x.sql', passed: 120_000, expected: 1_000_000 },
       8_000,
-      'Before 0025-x.sql: 120,000 of about 1,000,000 rows are copied, 8,000 a second, about 2 min left.',
+      'Before 0025-x.sql: 120,000 of about 1,000,000 rows are passed, 8,000 a second, about 2 min left.',
     ],
     [
       'no time where nobody knows how many there are',
       { before: '0025-x.sql', passed: 500, expected: 0 },
       250,
-      'Before 0025-x.sql: 500 rows are copied, 250 a second.',
+      'Before 0025-x.sql: 500 rows are passed, 250 a second.',
     ],
     [
       'no speed before there is one',
       { before: '0025-x.sql', passed: 500, expected: 900 },
       0,
-      'Before 0025-x.sql: 500 of about 900 rows are copied.',
+      'Before 0025-x.sql: 500 of about 900 rows are passed.',
     ],
     [
       'that it waits',

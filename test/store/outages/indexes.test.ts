@@ -7,6 +7,7 @@ import { countWindow, type Outage, selectionOfOutage } from '../../../src/store/
 import { queueTrial } from '../../../src/store/outages/trials.ts';
 import { selectionPage } from '../../../src/store/selection/selection-page.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
+import { largeAmong, withoutAutovacuum } from '../../support/store/large-tables.ts';
 import { outagesOf } from '../../support/store/outages.ts';
 import { planOf } from '../../support/store/query-plan.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
@@ -21,7 +22,7 @@ let tenant: TestTenant;
 let outage: Outage;
 
 beforeAll(async () => {
-  for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
+  await withoutAutovacuum(store, LARGE);
   tenant = await store.newTenant();
   const endpointIds = await Promise.all(Array.from({ length: 10 }, () => store.newEndpoint(tenant)));
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: 40_000, bodyBytes: 10 });
@@ -36,7 +37,7 @@ beforeAll(async () => {
 
 async function expectIndexes(run: (tx: Transaction) => Promise<unknown>, ...wanted: string[]): Promise<void> {
   const { scanned, indexes } = await planOf(store.pool, run);
-  expect(scanned.filter((table) => LARGE.includes(table))).toEqual([]);
+  expect(largeAmong(scanned, LARGE)).toEqual([]);
   expect(indexes).toEqual(expect.arrayContaining(wanted));
 }
 

@@ -7,6 +7,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { Parameters } from '../../../src/store/db/parameters.ts';
 import { countWindow } from '../../../src/store/outages/outages.ts';
 import { partitionsOf, selectionPage } from '../../../src/store/selection/selection-page.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
 import { anyId } from '../../support/store/any-id.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -72,9 +73,9 @@ const EXECUTION = { pending: 'scheduled' } as Partial<Record<DeliveryState, stri
 async function seed(tenantId: string, mine: string, others: string, all: Told[]): Promise<Id<'delivery'>[]> {
   const seeds = all.map((told, n) => ({
     n,
-    event_id: randomUUID(),
+    event_id: idOf(),
     delivery_id: randomUUID(),
-    execution_id: randomUUID(),
+    execution_id: idOf(),
     endpoint_id: told.mine ? mine : others,
     state: told.state,
     execution: EXECUTION[told.state] ?? told.state,

@@ -18,6 +18,7 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
+import { idOf } from '../../support/partitions/id-of.ts';
 import { anyId } from '../../support/store/any-id.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -145,7 +146,7 @@ async function seed(
     holder?: Stopped;
   },
 ): Promise<Scene> {
-  const [eventId, deliveryId] = [anyId(randomUUID()), anyId(randomUUID())];
+  const [eventId, deliveryId] = [idOf(), idOf()];
   await store.rows(
     `with event as (
       insert into events (id, tenant_id, number, type, ingest_call_id, payload_bytes, accepted_at)

@@ -6,6 +6,7 @@ import { isOpen } from '../../../src/domain/sending/execution-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../src/domain/time/instant.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
+import { idOf } from '../partitions/id-of.ts';
 import { anyId } from '../store/any-id.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
@@ -147,7 +148,7 @@ export async function seedVaried(
     const execution = delivery.state === 'pending' ? 'scheduled' : delivery.state;
     return {
       n,
-      event_id: randomUUID(),
+      event_id: idOf(),
       delivery_id: randomUUID(),
       endpoint_id: delivery.endpointId,
       state: delivery.state,

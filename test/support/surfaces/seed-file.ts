@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { type ExecutionState, isOpen } from '../../../src/domain/sending/execution-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
+import { idOf } from '../partitions/id-of.ts';
 import { anyId } from '../store/any-id.ts';
 
 /** One execution of a seeded delivery; each is the child of the one before, but for one that gave its slot back. */
@@ -36,7 +36,7 @@ export async function seedFile(
   pool: Pool,
   file: SeededFile,
 ): Promise<{ eventId: Id<'event'>; deliveryId: Id<'delivery'>; executionIds: Id<'execution'>[] }> {
-  const [eventId, deliveryId] = [randomUUID(), randomUUID()];
+  const [eventId, deliveryId] = [idOf(), idOf()];
   await pool.query(
     `with n as (
       update tenant_counters set last_event_number = last_event_number + 1 where tenant_id = $2 returning last_event_number

@@ -57,9 +57,8 @@ export interface ReceiptFilter {
 const MICROS = (column: string) => `(extract(epoch from ${column}) * 1000000)::bigint::text`;
 
 /** A condition on the attempts of a delivery `d`. */
-const ATTEMPTED = (
-  condition: string,
-) => `exists (select from execution_records e join attempts a on a.execution_id = e.id
+const ATTEMPTED = (condition: string) => `exists (select from execution_records e
+      cross join lateral (select x.* from attempts x where x.execution_id = e.id offset 0) a
       where e.delivery_id = d.id and ${condition})`;
 
 /** The facts of one handoff: its fold, the execution that owns it, why its newest one ended, and its answers. */

@@ -45,11 +45,11 @@ export async function replayResults(
   if (operationIds.length === 0) return [];
   const { rows } = await db.query<ResultRow>(
     `select e.operation_id, e.delivery_id, e.state, e.reason, e.attempts, e.may_have_arrived,
-       exists (select from attempts a where a.execution_id = e.id and a.http_status >= 500) as failed_there,
-       exists (select from attempts a where a.execution_id = e.id and a.http_status is not null) as answered,
-       exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered') as accepted,
-       last.http_status, last.fault_code, greatest(e.finished_at, last.started_at) as ended_at
+       coalesce(tried.failed_there, false) as failed_there, tried.answered > 0 as answered,
+       coalesce(tried.accepted, false) as accepted, last.http_status, last.fault_code, greatest(e.finished_at, last.started_at) as ended_at
      from executions e
+     cross join lateral (select bool_or(a.http_status >= 500) as failed_there, count(a.http_status) as answered,
+       bool_or(a.outcome = 'delivered') as accepted from attempts a where a.execution_id = e.id) tried
      left join lateral (select a.http_status, a.fault_code,
        case when e.finished_at is not null then a.started_at end as started_at
        from attempts a where a.execution_id = e.id order by a.number desc limit 1) last on true

@@ -50,7 +50,7 @@ export async function timelineSteps(
      ), request as materialized (
        select r.id as run_id, r.delivery_id, r.replay_id, a.number, a.outcome, a.http_status, a.fault_code,
          greatest(a.started_at, r.created_at, r.executed_at) as at
-       from run r join attempts a on a.execution_id = r.id
+       from run r cross join lateral (select x.* from attempts x where x.execution_id = r.id offset 0) a
      ), step as (
        select at, 3 as rank, number, 'attempted' as what, delivery_id, replay_id, outcome, http_status, fault_code,
          null as state, null as reason

@@ -64,11 +64,12 @@ const MICROS = '(extract(epoch from e.finished_at) * 1000000)::bigint::text';
 /** SQL: the child of an execution `e`, where there is one `that` is so. A look-up each: EXISTS may be hashed over all there are. */
 const child = (that = ''): string =>
   `(select c.id from executions c where c.delivery_id = e.delivery_id and c.parent_id = e.id and c.keeps_slot ${that} limit 1)`;
-const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207)`;
+const PARTLY = `(select a.number from attempts a
+  where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207 limit 1) is not null`;
 
 /** The rules of `fileStatus` as conditions; a test compares the two. */
 const STATUS_CONDITIONS: Record<FileStatus, string> = {
-  COMPLETED: `e.state = 'delivered' and not ${PARTLY}`,
+  COMPLETED: `e.state = 'delivered' and not (${PARTLY})`,
   PARTIALLY_COMPLETED: `e.state = 'delivered' and ${PARTLY}`,
   FAILED: `l.undelivered and e.state = 'failed' and ${child()} is null`,
   IGNORED: `l.undelivered and e.state <> 'failed' and ${child()} is null`,
@@ -89,7 +90,7 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
     coalesce(a.partly, false) as partly, a.failed as failed_attempts, d.state as delivery_state, d.payload_bytes,
     d.resent_by is not null as resent,
     v.id as event_id, v.type, v.source, ${NAME} as name,
-    exists (select from payloads b where b.event_id = v.id) as payload_kept,
+    (select b.event_id from payloads b where b.event_id = v.id) is not null as payload_kept,
     n.id as endpoint_id, n.handle, n.state as endpoint_state, w.partner->>'direction' as direction
   from page e
   join deliveries d on d.id = e.delivery_id
