@@ -29,6 +29,11 @@ describe('under a policy', () => {
     // An approval names what it approves where nobody can be shown it.
     const blind = await cli.run(approver, ['retry', 'approve', id]);
     expect(blind.code).toBe(3);
+    const asked = cli.onTerminal(approver, ['retry', 'approve', id.replace('op_', 'pln_')]);
+    await asked.says('Approve it?');
+    expect(asked.stdout()).toMatch(/selected +failed deliveries, everything\s+kind +retry\s/);
+    asked.process.stdin.write('n\r');
+    expect(await asked.ended).toMatchObject({ code: 3 });
     const [, hash = ''] = /--hash (\S+)/.exec(blind.stderr) ?? [];
     expect(await cli.run(approver, ['retry', 'approve', id, '--hash', 'f'.repeat(64)])).toMatchObject({
       code: 9,
