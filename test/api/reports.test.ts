@@ -8,7 +8,7 @@ import { createLocalJWKSet, type FlattenedJWS, flattenedVerify, type JSONWebKeyS
 import { canonicalJson } from '../../src/domain/json/canonical-json.ts';
 import { isInLedger, sealOf } from '../../src/domain/proof/verification.ts';
 import type { Id } from '../../src/domain/tenancy/typed-id.ts';
-import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
+import { acknowledgeDeliveries } from '../../src/operations/deliveries/acknowledge-deliveries.ts';
 import { sha256 } from '../../src/proof/sha256.ts';
 import { signAddenda } from '../../src/proof/sign-addenda.ts';
 import { useApi } from '../support/api/use-api.ts';

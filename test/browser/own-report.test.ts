@@ -15,9 +15,7 @@ describeInBrowser('a report whose counts do not hold', () => {
   const closed = closedAfterEach();
 
   test('is told from its lines, and from one that does not add up', async () => {
-    const scene = closed(
-      await createScene(redrive.engine, [ok, status(400)], undefined, { tenant: 'acme' }),
-    );
+    const scene = closed(await createScene(redrive.engine, [ok, status(400)], undefined, { tenant: 'acme' }));
     await scene.seed(10);
     const { id } = await scene.retries.start({ select: { filter: { state: ['failed'] } } });
     await scene.retries.ended(id);
@@ -34,7 +32,9 @@ describeInBrowser('a report whose counts do not hold', () => {
       const said = decoded(jws.payload);
       const bytes = Buffer.from(JSON.stringify({ ...said, counts: { ...said.counts, ...says } }));
       const header = { ...decoded(jws.protected), kid: 'own' };
-      await route.fulfill({ json: await new FlattenedSign(bytes).setProtectedHeader(header).sign(privateKey) });
+      await route.fulfill({
+        json: await new FlattenedSign(bytes).setProtectedHeader(header).sign(privateKey),
+      });
     });
     await page.goto(await redrive.signedIn('acme'));
     await page.getByRole('heading', { level: 1, name: 'Now' }).waitFor();

@@ -4,7 +4,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../../src/ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../../src/ingest/write-calls.ts';
-import { erasePayloadOf } from '../../../src/operations/erase-payload.ts';
+import { erasePayloadOf } from '../../../src/operations/deliveries/erase-payload.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { erasePayload } from '../../../src/store/settling/payload-retention.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
+import { resolveDelivery } from '../../../src/operations/deliveries/resolve-delivery.ts';
 import { selectAgain } from '../../../src/operations/freeze-explicit.ts';
-import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
+import { resolveDelivery } from '../../../src/operations/deliveries/resolve-delivery.ts';
 import { lookAtOperation } from '../../../src/operations/look-at-operation.ts';
-import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { findOverdue } from '../../../src/store/operations/overdue-operations.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
-import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
+import { resolveDelivery } from '../../../src/operations/deliveries/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { pageOperationItems } from '../../../src/store/operations/operation-items.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
-import { acknowledgeDeliveries } from '../../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
+import { acknowledgeDeliveries } from '../../../src/operations/deliveries/acknowledge-deliveries.ts';
 import { selectAgain } from '../../../src/operations/freeze-explicit.ts';
 import { proveLine } from '../../../src/proof/closed-ledger.ts';
 import { signAddenda } from '../../../src/proof/sign-addenda.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { classify, demandAcknowledgement } from '../../../src/domain/sending/classification.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
-import { acknowledgeDeliveries } from '../../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
+import { acknowledgeDeliveries } from '../../../src/operations/deliveries/acknowledge-deliveries.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
-import { erasePayloadOf } from '../../../src/operations/erase-payload.ts';
+import { erasePayloadOf } from '../../../src/operations/deliveries/erase-payload.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';

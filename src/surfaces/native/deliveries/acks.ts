@@ -3,7 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { readId } from '../../../domain/tenancy/typed-id.ts';
-import { acknowledgeDeliveries } from '../../../operations/acknowledge-deliveries.ts';
+import { acknowledgeDeliveries } from '../../../operations/deliveries/acknowledge-deliveries.ts';
 import { findAcknowledgeable } from '../../../store/settling/acknowledgements.ts';
 import { idField, textField } from '../fields.ts';
 import { acknowledgementSignatures } from './acknowledgement.ts';

@@ -11,7 +11,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { MAX_EVENTS_PER_CALL } from '../../../ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../../ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../../ingest/write-calls.ts';
-import { erasePayloadOf } from '../../../operations/erase-payload.ts';
+import { erasePayloadOf } from '../../../operations/deliveries/erase-payload.ts';
 import { insertRejection } from '../../../store/ingest/rejections.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../../store/reading/event-reads.ts';
 import { shownId, textField, timeField } from '../fields.ts';

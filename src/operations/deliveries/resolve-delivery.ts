@@ -1,17 +1,17 @@
-import type { ActBy } from '../domain/audit/audit-action.ts';
-import { exclusionOf, type RetryRequest, retryFate } from '../domain/operations/retry-fate.ts';
-import type { ExclusionReason } from '../domain/operations/selection.ts';
-import type { ExecutionState } from '../domain/sending/execution-state.ts';
-import { type Id, showId } from '../domain/tenancy/typed-id.ts';
-import { noteAct } from '../store/audit/entries.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import type { Transaction } from '../store/db/queryable.ts';
-import { ITSELF } from '../store/operations/operation-controls.ts';
-import { dueNext } from '../store/sending/ordering.ts';
-import { noteResolution, type ResolutionOutcome } from '../store/settling/resolution-acts.ts';
-import { deliveryExists, holdUnknown, resolveUnknown } from '../store/settling/resolutions.ts';
-import { logAct } from '../telemetry/act-log.ts';
-import type { RecoveryDeps } from './recovery-deps.ts';
+import type { ActBy } from '../../domain/audit/audit-action.ts';
+import { exclusionOf, type RetryRequest, retryFate } from '../../domain/operations/retry-fate.ts';
+import type { ExclusionReason } from '../../domain/operations/selection.ts';
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
+import { ITSELF } from '../../store/operations/operation-controls.ts';
+import { dueNext } from '../../store/sending/ordering.ts';
+import { noteResolution, type ResolutionOutcome } from '../../store/settling/resolution-acts.ts';
+import { deliveryExists, holdUnknown, resolveUnknown } from '../../store/settling/resolutions.ts';
+import { logAct } from '../../telemetry/act-log.ts';
+import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** The new state of the unknown execution, or why nothing was done. */
 export type ResolveResult =

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { ActBy } from '../domain/audit/audit-action.ts';
-import type { Resolvable } from '../domain/operations/selection.ts';
-import { type Id, showId } from '../domain/tenancy/typed-id.ts';
-import { noteAct } from '../store/audit/entries.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import { type UnknownInFilter, unknownIds, unknownInFilter } from '../store/selection/known-ids.ts';
-import { dueNext } from '../store/sending/ordering.ts';
+import type { ActBy } from '../../domain/audit/audit-action.ts';
+import type { Resolvable } from '../../domain/operations/selection.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import { type UnknownInFilter, unknownIds, unknownInFilter } from '../../store/selection/known-ids.ts';
+import { dueNext } from '../../store/sending/ordering.ts';
 import {
   beginResolution,
   countResolved,
   endResolution,
   type ResolutionOutcome,
   resolveSelected,
-} from '../store/settling/resolution-acts.ts';
-import { logAct } from '../telemetry/act-log.ts';
-import type { RecoveryDeps } from './recovery-deps.ts';
+} from '../../store/settling/resolution-acts.ts';
+import { logAct } from '../../telemetry/act-log.ts';
+import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** Deliveries that are settled in one transaction: others wait for them for some tens of milliseconds. */
 const BATCH = 500;

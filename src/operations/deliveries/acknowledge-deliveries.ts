@@ -1,8 +1,8 @@
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import { dueNext } from '../store/sending/ordering.ts';
-import { type Acknowledged, acknowledge } from '../store/settling/acknowledgements.ts';
-import type { RecoveryDeps } from './recovery-deps.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import { dueNext } from '../../store/sending/ordering.ts';
+import { type Acknowledged, acknowledge } from '../../store/settling/acknowledgements.ts';
+import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** Takes the word of receivers that deliveries were processed; returns the fate of each, by delivery. */
 export async function acknowledgeDeliveries(

@@ -1,10 +1,10 @@
-import type { ActBy } from '../domain/audit/audit-action.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import { noteAct } from '../store/audit/entries.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import { dueNext } from '../store/sending/ordering.ts';
-import { endWaitingOfErased, erasePayload } from '../store/settling/payload-retention.ts';
-import type { RecoveryDeps } from './recovery-deps.ts';
+import type { ActBy } from '../../domain/audit/audit-action.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import { dueNext } from '../../store/sending/ordering.ts';
+import { endWaitingOfErased, erasePayload } from '../../store/settling/payload-retention.ts';
+import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** Erases the payload of an event, and ends what waits of it; false where the tenant has no such event. */
 export async function erasePayloadOf(
