@@ -16,8 +16,9 @@ const UNREACHABLE =
 const BEGINS_SESSIONS = 'postinit.c';
 
 /**
- * Whether an error says that something is away for a while, be it the partition of a week, so that the same again may succeed; everything else, such
- * as a value that Postgres refuses, a constraint or a mistake of ours, fails again however often it is tried.
+ * Whether an error says that something is away for a while, be it the partition of a week, so that the same again may
+ * succeed; everything else, such as a value that Postgres refuses, a constraint or a mistake of ours, fails again however
+ * often it is tried.
  */
 export function isOutage(error: unknown): boolean {
   if (isConnectionLost(error) || isStalePlan(error) || isWithoutPartition(error)) return true;

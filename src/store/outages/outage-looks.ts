@@ -7,8 +7,9 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
-import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { filterConditions, filterSql } from '../selection/filter-conditions.ts';
+import { queueOwners } from '../sending/queue-owners.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 import type { Outage } from './outages.ts';
@@ -39,11 +40,6 @@ export async function putOffLook(tx: Transaction, id: Id<'outage'>, ms: number):
   );
 }
 
-/** SQL: who may have work at an endpoint: the live lane, and the operations that are open, or those of them that run. */
-const owners = (tenantIds: string, { running }: { running: boolean }) => `(select '${LIVE_LANE}'::uuid as id
-      union all select o.id from operations o where o.closed_at is null
-        ${running ? "and o.control = 'run'" : ''} and o.tenant_id = any(${tenantIds}::uuid[]))`;
-
 interface OpenRow {
   endpoint_state: EndpointState;
   on_recovered: OnRecovered;
@@ -72,7 +68,7 @@ export async function openFacts(
          ${msSince('u.quiet_since')} as quiet_for_ms,
          greatest(p.floor_until, p.trial_until) > clock_timestamp() as rests_now,
          -- What waits for its order is not: the one before it may have failed for good.
-         exists (select from ${owners('$2', { running: true })} w cross join lateral (
+         exists (select from ${queueOwners('$2', { running: true })} w cross join lateral (
            -- In the order of its index, and one: a look-up for each owner, whatever the planner thinks of the queue.
            select from queue e where e.in_queue and e.worked_by = w.id and e.endpoint_id = $3 and e.put_off_from is null
              and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond'
@@ -101,7 +97,7 @@ const ANY_STATE = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'] as co
 /** SQL: whether something of a window is queued, scheduled or on the wire, be it held by a pause. */
 function openInWindow({ tenantId, endpointId, window }: Outage, p: Parameters): string {
   const where = filterConditions(tenantId, windowFilter(window, ANY_STATE), {}, p);
-  return `exists (select from ${owners(p.add([tenantId, PLATFORM_TENANT.id]), { running: false })} w
+  return `exists (select from ${queueOwners(p.add([tenantId, PLATFORM_TENANT.id]))} w
     cross join lateral (
       -- As above.
       select from queue e join deliveries d on d.id = e.delivery_id

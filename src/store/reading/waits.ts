@@ -19,6 +19,7 @@ import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { clockRunsOut, heldUntil } from '../policy/held-by-windows.ts';
 import { lastHolds } from '../policy/holds.ts';
 import { waitsUntil } from '../sending/disabled-endpoints.ts';
+import { queueOwners } from '../sending/queue-owners.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
@@ -218,10 +219,7 @@ export async function countWaitingAt(
   limit: number,
 ): Promise<number> {
   const { rows } = await db.query<{ waiting: number }>(
-    `with owners as materialized (
-      select '${LIVE_LANE}'::uuid as id
-      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
-    )
+    `with owners as materialized ${queueOwners('$1')}
     select count(*)::int as waiting from (
       select from owners o join queue e on e.in_queue and e.worked_by = o.id
       where e.endpoint_id = $2 and e.state in ('queued', 'scheduled') limit $3

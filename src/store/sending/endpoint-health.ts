@@ -2,9 +2,10 @@ import { present } from '../../domain/present.ts';
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { lookedUp } from '../db/looked-up.ts';
-import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+import { queueOwners } from './queue-owners.ts';
 
 /** A circuit that has opened, for how long and how many times in a row, or that has closed. */
 export type CircuitChange =
@@ -130,10 +131,7 @@ export async function makeRetryAftersDue(
   endpointId: Id<'endpoint'>,
 ): Promise<void> {
   await tx.query(
-    `with owners as materialized (
-      select '${LIVE_LANE}'::uuid as id
-      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
-    ), put_off as (
+    `with owners as materialized ${queueOwners('$1')}, put_off as (
       select q.delivery_id from owners o join queue q on q.in_queue and q.worked_by = o.id
       where q.endpoint_id = $2 and q.state = 'scheduled' and q.due_at > now() and q.attempts > 0
         and (select a.retry_after_ms from attempts a where a.execution_id = q.execution_id and a.number = q.attempts)

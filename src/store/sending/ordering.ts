@@ -1,9 +1,10 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { isQueued, lookedUp } from '../db/looked-up.ts';
 import { withRetries } from '../db/pool.ts';
-import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+import { queueOwners } from './queue-owners.ts';
 
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
 const PUT_OFF_AT_ONCE = 500;
@@ -95,10 +96,7 @@ export async function makePutOffDue(
   endpointId: Id<'endpoint'>,
 ): Promise<void> {
   await tx.query(
-    `with owners as materialized (
-      select '${LIVE_LANE}'::uuid as id
-      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
-    ), put_off as (
+    `with owners as materialized ${queueOwners('$1')}, put_off as (
       select q.delivery_id from owners o join queue q on q.in_queue and q.worked_by = o.id
       where q.endpoint_id = $2 and q.put_off_from is not null
       order by q.execution_id for update of q skip locked

@@ -42,8 +42,8 @@ interface EndedRow {
 }
 
 /**
- * Locks up to `limit` claims whose lease has passed by the database's clock, skipping those another sweeper holds and those named, and
- * returns their tokens and the items that are still `sending` under them.
+ * Locks up to `limit` claims whose lease has passed by the database's clock, skipping those another sweeper holds and those
+ * named, and returns their tokens and the items that are still `sending` under them.
  */
 export async function lockExpiredClaims(
   db: Transaction,
