@@ -119,6 +119,8 @@ describe('a plan', () => {
     await it.seed(3);
     const plan = await plans.made((await plans.ask()).id);
     await it.retries.control(plan.operationId, 'cancel');
+    // Also while it still closes.
+    expect(await plans.show(plan.id)).toMatchObject({ endedFor: 'cancelled' });
     expect(await it.retries.ended(plan.operationId)).toMatchObject({
       state: 'cancelled',
       counts: { expected: 0 },

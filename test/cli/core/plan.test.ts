@@ -100,7 +100,10 @@ describe('a plan that has ended', () => {
     expect(() => refuseEnded(planOf({ state: 'cancelled', endedFor: 'plan_expired' }))).toThrow(
       /pln_1 cannot be executed: it is cancelled: nobody executed it in time/,
     );
-    refuseEnded(planOf({ state: 'cancelled', executedAt: '2026-11-03T02:00:00Z' }));
+    expect(() => refuseEnded(planOf({ state: 'closing', endedFor: 'cancelled' }))).toThrow(
+      /it is closing: somebody cancelled it/,
+    );
+    refuseEnded(planOf({ state: 'cancelled', endedFor: 'rejected', executedAt: '2026-11-03T02:00:00Z' }));
     refuseEnded(planOf({}));
   });
 });

@@ -4,6 +4,7 @@ import { counted } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
 import { askUntil } from './ask-until.ts';
+import { stateWords } from './plan-state.ts';
 import type { Plan } from './plan-view.ts';
 import { type Waiting, WaitLimits } from './wait-limits.ts';
 
@@ -57,10 +58,10 @@ export function getPlan(api: Api, id: string, wait = 0, signal?: AbortSignal): P
 
 function planned(plan: Plan): Plan {
   if (plan.planHash !== null) return plan;
-  const { state } = plan;
+  const { state, endedFor } = plan;
   throw new Stop(
-    state === 'halted' || state === 'cancelled' ? state : 'failed',
-    `The plan ${plan.id} could not be made: it is ${state}.`,
+    endedFor !== null ? 'cancelled' : state === 'halted' ? state : 'failed',
+    `The plan ${plan.id} could not be made: it is ${stateWords(plan)}.`,
     `redrive retry get ${plan.operationId}`,
   );
 }

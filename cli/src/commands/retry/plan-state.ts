@@ -2,7 +2,6 @@ import type { components } from '@redrive/client';
 import { Stop } from '../../core/stop.ts';
 
 type Plan = components['schemas']['Plan'];
-type Ended = Pick<Plan, 'id' | 'state' | 'endedFor' | 'executedAt'>;
 
 /** Why a plan has ended, in words; a reason that has none does not compile. */
 const ENDED_FOR: Readonly<Record<NonNullable<Plan['endedFor']>, string>> = {
@@ -18,8 +17,8 @@ export function stateWords({ state, endedFor }: Pick<Plan, 'state' | 'endedFor'>
 }
 
 /** Stops where there is nothing to execute any more, before anybody is asked whether to. */
-export function refuseEnded(plan: Ended): void {
-  if (plan.executedAt !== null || plan.state !== 'cancelled') return;
+export function refuseEnded(plan: Pick<Plan, 'id' | 'state' | 'endedFor' | 'executedAt'>): void {
+  if (plan.executedAt !== null || plan.endedFor === null) return;
   throw new Stop(
     'usage',
     `${plan.id} cannot be executed: it is ${stateWords(plan)}. Nothing was sent.`,

@@ -237,7 +237,7 @@ function endedFor(
     case 'cancelled':
       return 'cancelled';
     default:
-      return !executed && state === 'cancelled' ? 'cancelled' : null;
+      return !executed && (state === 'closing' || state === 'cancelled') ? 'cancelled' : null;
   }
 }
 
