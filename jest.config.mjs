@@ -8,6 +8,7 @@ export default {
   workerIdleMemoryLimit: '1GB',
   // Tests wait for conditions, each with a deadline and a name of its own: this one only ends what hangs.
   testTimeout: 150_000 * Number(process.env.REDRIVE_TEST_PATIENCE ?? 4),
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

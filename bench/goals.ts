@@ -198,6 +198,11 @@ const GOALS: readonly Goal[] = [
     value: (of) => cpuOf(of, 'bulk, traced') / cpuOf(of, 'bulk, not traced') - 1,
     atMost: 0.02,
   },
+  {
+    measure: 'the same, of what traces do alone ÷ a delivery without them',
+    value: (of) => of('traces alone', 'cpuUs.traces') / cpuOf(of, 'bulk, not traced'),
+    atMost: 0.02,
+  },
   ...[
     'count, failed',
     'count, a status that nothing has',

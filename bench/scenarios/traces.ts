@@ -1,5 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { newId } from '../../src/domain/tenancy/typed-id.ts';
+import { AttemptTraces } from '../../src/sending/attempt-traces.ts';
+import { startTracing } from '../../src/telemetry/open-telemetry.ts';
 import { runBulk } from '../run-bulk.ts';
 import type { Bench } from '../scenario.ts';
 
@@ -19,10 +24,8 @@ export async function traces(bench: Bench): Promise<void> {
   });
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = collector.address() as AddressInfo;
-  const env = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
-    OTEL_TRACES_SAMPLER_ARG: RATIO,
-  };
+  const target = `http://127.0.0.1:${port}`;
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: target, OTEL_TRACES_SAMPLER_ARG: RATIO };
   // In the place of a sampled call: the API of the rig traces none.
   await rig.pool.query(`create function trace_operation() returns trigger language plpgsql as $$
     begin
@@ -46,6 +49,12 @@ export async function traces(bench: Bench): Promise<void> {
         bench.record({ name, round, figures: await runBulk(bench, { items: size(100_000) }) });
         step.end();
       }
+    for (let round = 1; round <= PAIRS; round++)
+      bench.record({
+        name: 'traces alone',
+        round,
+        figures: { cpuUs: { traces: await tracesAlone(target, size(100_000)) } },
+      });
   } finally {
     await rig.pool.query('drop trigger trace_operation on operations');
     await rig.pool.query('drop function trace_operation');
@@ -54,3 +63,31 @@ export async function traces(bench: Bench): Promise<void> {
     await new Promise((resolve) => collector.close(resolve));
   }
 }
+
+/**
+ * CPU of what traces do for the attempts of one slice, in microseconds an attempt: their spans, and handing them over. That
+ * of the collector is in it, which is this process, too. Whole retries differ by more than this from one to the next.
+ */
+async function tracesAlone(endpoint: string, attempts: number): Promise<number> {
+  const tracing = startTracing({ endpoint, ratio: Number(RATIO), version: '0', role: 'worker' });
+  const step = tracing.follow('step', `00-${hex(16)}-${hex(8)}-01`, {});
+  const slice = step.child('slice');
+  const traces = new AttemptTraces(tracing, slice, 'bulk');
+  const items = Array.from({ length: attempts }, () => ({
+    deliveryId: newId('delivery'),
+    endpointId: newId('endpoint'),
+    attempts: 0,
+  }));
+  const before = process.cpuUsage();
+  for (const [n, item] of items.entries()) {
+    traces.end(item, { outcome: 'delivered', httpStatus: 200, mayHaveArrived: false }, traces.begin(item));
+    if (n % 100 === 0) await turn();
+  }
+  slice.end();
+  step.end();
+  await tracing.stop();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / attempts;
+}
+
+const hex = (bytes: number) => randomBytes(bytes).toString('hex');

@@ -6,6 +6,9 @@ import type { TraceFacts, TraceSpan, Tracing } from '../telemetry/tracing.ts';
 /** The header of W3C's Trace Context. */
 const TRACEPARENT = 'traceparent';
 
+/** What a span says of an attempt. */
+type TracedItem = Pick<ClaimedItem, 'deliveryId' | 'endpointId' | 'attempts'>;
+
 /** Traces the attempts of one slice: some of them, where the slice is traced, and its failures as events, as many as a span holds. */
 export class AttemptTraces {
   readonly #tracing: Tracing | undefined;
@@ -19,7 +22,7 @@ export class AttemptTraces {
   }
 
   /** Begins the span of an attempt that is picked; the live lane has no slice that ends, and its attempts begin traces. */
-  begin(item: ClaimedItem): TraceSpan | undefined {
+  begin(item: TracedItem): TraceSpan | undefined {
     if (this.#tracing === undefined) return undefined;
     if (this.#slice === undefined)
       return this.#lane === 'live' ? this.#tracing.begin('attempt', () => factsOf(item)) : undefined;
@@ -27,7 +30,7 @@ export class AttemptTraces {
   }
 
   /** Ends it with its outcome. Of most attempts nothing is told: these cost one look. */
-  end(item: ClaimedItem, { outcome, faultCode, httpStatus }: Classification, span?: TraceSpan): void {
+  end(item: TracedItem, { outcome, faultCode, httpStatus }: Classification, span?: TraceSpan): void {
     const failed = outcome !== 'delivered' && outcome !== 'released';
     const slice = failed ? this.#slice : undefined;
     if (span === undefined && slice === undefined) return;
@@ -42,7 +45,7 @@ export class AttemptTraces {
   }
 }
 
-function factsOf(item: ClaimedItem): TraceFacts {
+function factsOf(item: TracedItem): TraceFacts {
   return {
     'redrive.delivery.id': showId('delivery', item.deliveryId),
     'redrive.endpoint.id': showId('endpoint', item.endpointId),
