@@ -133,7 +133,7 @@ export const ALERTS: readonly Alert[] = [
     expr: 'min by (namespace, table) (redrive_partition_weeks_ahead) < 2',
     for: '30m',
     severity: 'warning',
-    summary: 'Fewer than two weeks ahead have a partition: behind the last of them nothing is accepted.',
+    summary: 'Fewer than two weeks ahead have a partition: after the last of them nothing is accepted.',
     runbook: 'partitions-short.md',
   },
   {

@@ -326,7 +326,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
       {
         title: 'Weeks ahead that have a partition',
         unit: 'short',
-        says: 'Five, without a gap; behind the last of them nothing is accepted.',
+        says: 'Five, without a gap; after the last of them nothing is accepted.',
         queries: [[seen('redrive_partition_weeks_ahead', '', 'table'), '{{table}}']],
       },
       {

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ipaddr from 'ipaddr.js';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { ALERTS } from '../../deploy/observability/alerts.ts';
 import { ENVIRONMENT } from '../../src/config/environment.ts';
 import { inNetworks, type Network, parseNetwork, rangeOf } from '../../src/outbound/address-range.ts';
@@ -217,6 +219,17 @@ describeWith(HELM, 'the chart', (program) => {
     expect(chart).toContain(`version: ${VERSION}\nappVersion: ${VERSION}\n`);
     expect(podsOf(undefined)[0].containers[0].image).toBe(`redrive:${VERSION}`);
     expect(podsOf('full-values.yaml')[0].containers[0].image).toMatch(/@sha256:[0-9a-f]{64}$/);
+  });
+
+  test('makes the Job that prepares an update by the command of its README', async () => {
+    const readme = await readFile('deploy/helm/redrive/README.md', 'utf8');
+    const [, command = ''] = /^ +(helm template .*?) \\\s+\| kubectl apply/ms.exec(readme) ?? [];
+    const line = command
+      .replace('helm', program)
+      .replace('your-values.yaml', 'deploy/helm/redrive/ci/minimal-values.yaml');
+    const job = parse((await promisify(execFile)('sh', ['-c', line])).stdout);
+    expect(job).toMatchObject({ kind: 'Job', metadata: { name: 'redrive-migrate-prepare' } });
+    expect(job.spec.template.spec.containers[0].args).toEqual(['migrate', 'prepare']);
   });
 
   test('spreads and keeps one of each', () => {

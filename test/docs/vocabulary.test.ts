@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { AUDIT_ACTIONS } from '../../src/domain/audit/audit-action.ts';
 import { EXCLUSION_REASONS } from '../../src/domain/operations/selection.ts';
@@ -61,6 +62,37 @@ test('docs/audit.md names every action, and no other', async () => {
     });
   expect(named.sort()).toEqual(Object.keys(AUDIT_ACTIONS).sort());
 });
+
+/** What the runbooks name with a dot and is no event: members of answers, columns of Postgres, values of the chart. */
+const NO_EVENTS = ['halt.reason', 'pg_stat_replication.sync_state', 'worker.replicas'];
+
+test('every event of the log that a runbook names is one that is written', async () => {
+  const sources = await sourcesOf('src');
+  // Whole, or put together of two halves, one of which stands in a template.
+  const isWritten = (name: string) =>
+    sources.includes(`'${name}'`) ||
+    [...name.matchAll(/\./g)].some(({ index }) => {
+      const [head, tail] = [name.slice(0, index), name.slice(index + 1)];
+      return (
+        (sources.includes(`\`${head}.\${`) && sources.includes(`'${tail}'`)) ||
+        (sources.includes(`}.${tail}\``) && sources.includes(`'${head}'`))
+      );
+    });
+  const named = new Set<string>();
+  for (const page of await readdir('docs/runbooks')) {
+    const text = await readFile(join('docs/runbooks', page), 'utf8');
+    for (const [, name = ''] of text.matchAll(/`(?:event: ")?([a-z_]+(?:\.[a-z_]+)+)"?`/g)) named.add(name);
+  }
+  const events = [...named].filter((name) => !NO_EVENTS.includes(name));
+  expect(events.length).toBeGreaterThan(10);
+  expect(events.filter((name) => !isWritten(name))).toEqual([]);
+});
+
+/** The text of all sources below a folder. */
+async function sourcesOf(folder: string): Promise<string> {
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  return (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n');
+}
 
 /** A document from one of its headings to the next of the same rank. */
 async function section(file: string, heading: string): Promise<string> {

@@ -33,9 +33,10 @@ type Applied = ReadonlyMap<string, { checksum: string; needs: string | null }>;
 export type MigrationResult =
   /**
    * The warnings are points that somebody has to look at, a sentence each, where there are any; the file that was prepared
-   * is left to be applied.
+   * is left to be applied, and one behind it may have something of its own to read or to copy, which is not prepared.
    */
-  { ok: true; applied: string[]; warnings?: string[]; prepared?: string } | { ok: false; problem: string };
+  | { ok: true; applied: string[]; warnings?: string[]; prepared?: string; unprepared?: string }
+  | { ok: false; problem: string };
 
 /** How a migration is run. */
 export type MigrateOptions = {
@@ -79,7 +80,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
         const problem = await makeWeeks(client);
         return problem === undefined ? { ok: true, ...told() } : { ok: false, problem };
       }
-      if ('prepared' in step) return { ok: true, ...told(), prepared: step.prepared };
+      if ('prepared' in step) return { ok: true, ...told(), ...step };
       if ('problem' in step) return { ok: false, problem: step.problem };
       if ('applied' in step) {
         applied.push(step.applied);
@@ -154,7 +155,7 @@ type Step =
   | { applied: string }
   | { problem: string }
   | { later: string[] }
-  | { prepared: string }
+  | { prepared: string; unprepared?: string }
   | MigrationProgress;
 
 async function migrateOnce(
@@ -189,7 +190,7 @@ async function migrateOnce(
         const batch = await batches.next(client, next.behind);
         if (!batch.done || onlyPrepare) {
           await client.query('commit');
-          return batch.done ? { prepared: next.name } : { before: next.name, ...batch };
+          return batch.done ? preparedFor(next, migrations) : { before: next.name, ...batch };
         }
       }
       await client.query(next.sql);
@@ -207,6 +208,12 @@ async function migrateOnce(
     if (next === undefined || !isWithoutLock(error)) throw error;
     return { waitsFor: next.name };
   }
+}
+
+/** A file that may be applied at once, with the next one behind it that cannot be prepared before that. */
+function preparedFor({ name: prepared }: Migration, migrations: readonly Migration[]): Step {
+  const unprepared = migrations.find(({ name, behind }) => behind !== undefined && name > prepared)?.name;
+  return unprepared === undefined ? { prepared } : { prepared, unprepared };
 }
 
 /** Makes partitions ahead; waits for a moment in which nobody else changes them. */
