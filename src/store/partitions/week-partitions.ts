@@ -114,10 +114,16 @@ export function openName(name: string): string {
   return name.replace(/_closed$/, '');
 }
 
-/** Lets rows into a closed partition again. Runs in a transaction that keeps its table from being changed by others. */
+/**
+ * Lets rows into a closed partition again. Runs in a transaction that keeps its table from being changed by others, and whose
+ * `lock_timeout` is short.
+ */
 export async function openWeek(tx: Queryable, name: string): Promise<void> {
-  await tx.query(`alter table ${name} drop constraint if exists ${CLOSED}`);
-  await tx.query(`alter table ${name} rename to ${openName(name)}`);
+  // In one message: a process that is stopped in between would keep everybody waiting, and leave half of it.
+  await tx.query(`do $$ begin
+      alter table ${name} drop constraint if exists ${CLOSED};
+      alter table ${name} rename to ${openName(name)};
+    end $$`);
 }
 
 /** Whether a partition has no row that anybody can see now. */
