@@ -20,6 +20,9 @@ export interface WeekState {
   detached: string[];
 }
 
+/** The function of the database that refuses the rows of a closed partition. */
+const REFUSES = 'refuse_closed_week';
+
 interface PartitionRow {
   name: string;
   bounds: string | null;
@@ -154,7 +157,9 @@ export async function closeWeek(tx: Queryable, name: string): Promise<boolean> {
   const answers = await tx.query<{ closed: boolean }>(`do $$ begin
       lock table only ${name} in access exclusive mode;
       if exists (select from ${name}) then return; end if;
-      alter table ${name} add constraint ${CLOSED} check (false) not valid;
+      -- The key is the first column. A constraint that is merely false has the row that it refuses in the log of the server.
+      execute (select format('alter table ${name} add constraint ${CLOSED} check (${REFUSES}(%L, %I)) not valid', '${name}', attname)
+        from pg_attribute where attrelid = '${name}'::regclass and attnum = 1);
       alter table ${name} rename to ${closedName(name)};
     end $$;
     select to_regclass('${closedName(name)}') is not null as closed`);
