@@ -6,6 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { firstIdAt, weekOf, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { describeWait } from '../../../src/store/db/batches.ts';
 import { migrate } from '../../../src/store/db/migrate.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { makeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
@@ -187,6 +188,23 @@ test.each([0, 1, 2, 3, 4])(
     await expectConverted(database);
   },
 );
+
+test('whoever waits for the switch is told by which day it has to be', async () => {
+  const { url } = await before(3);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    expect(await describeWait(client, BEFORE_WEEKS)).not.toContain('later ids');
+    const prepared = await migrate(url, { onlyPrepare: true });
+    const [warning = ''] = (prepared.ok && prepared.warnings) || [];
+    const [day] = /\d{4}-\d\d-\d\d/.exec(warning) ?? [];
+    expect(await describeWait(client, BY_WEEK)).toContain(`before ${day}: later ids are refused`);
+    await migrate(url);
+    expect(await describeWait(client, 'another')).not.toContain('later ids');
+  } finally {
+    await client.end();
+  }
+});
 
 test('what was prepared so long ago that ids come near the bound is prepared once more', async () => {
   const database = await before(3);
