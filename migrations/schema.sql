@@ -554,6 +554,15 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_closed_week(of_partition text, id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception using errcode = 'check_violation', constraint = 'week_closed', table = of_partition,
+    message = format('the partition %s takes no rows any more', of_partition), detail = format('The row has the id %s.', id);
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_held_run()
  RETURNS trigger
  LANGUAGE plpgsql

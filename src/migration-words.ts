@@ -42,17 +42,11 @@ export function describeProgress(progress: MigrationProgress, perSecond: number)
 }
 
 /** The result of a migration in words. */
-export function describeMigration({
-  applied,
-  prepared,
-  unprepared,
-}: Extract<MigrationResult, { ok: true }>): string {
+export function describeMigration({ applied, prepared }: Extract<MigrationResult, { ok: true }>): string {
   const words = applied.length > 0 ? [`Applied ${applied.join(', ')}.`] : [];
-  const takes =
-    unprepared === undefined ? 'a moment' : `as long as it takes to read or copy what ${unprepared} is about`;
   if (prepared !== undefined)
     words.push(
-      `Everything is prepared for ${prepared}: run \`migrate\` when this version is to take over, which then takes ${takes}.`,
+      `Everything is prepared for ${prepared}: run \`migrate\` when this version is to take over, which then takes a moment.`,
     );
   return words.length > 0 ? words.join(' ') : 'The schema is up to date.';
 }

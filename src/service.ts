@@ -144,6 +144,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       worker = await startWorker({
         pool: workerPool,
         livePool,
+        otherPools: [apiPool],
         databaseUrl,
         temporal,
         queues,

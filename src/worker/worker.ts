@@ -64,6 +64,8 @@ export interface WorkerDeps {
   pool: Pool;
   /** The live lane's own: first deliveries never wait for a connection behind the selections of many operations. */
   livePool: Pool;
+  /** Other pools of this process through which a week may be asked for: a notice may be lost, a call is not. */
+  otherPools: readonly Pool[];
   databaseUrl: string;
   temporal: TemporalHolder;
   queues: TaskQueues;
@@ -190,7 +192,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const recovery = createRecoveryDeps(pool, temporal, queues, log);
   const weeks = new WeekKeeper({ pool, log, metrics, stop });
-  for (const own of [pool, deps.livePool]) onAskedWeek(own, (week) => weeks.ask(week));
+  for (const own of [pool, deps.livePool, ...deps.otherPools]) onAskedWeek(own, (week) => weeks.ask(week));
   const chores = (of: ChoreDeps): Chore[] => [
     ...deps.chores(of),
     importsChore(of),

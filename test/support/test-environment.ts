@@ -56,6 +56,7 @@ export async function startTestEnvironment(packages?: URL): Promise<TestEnvironm
     ]);
     const variables = {
       REDRIVE_TEST_DATABASE_URL: postgres.url,
+      REDRIVE_TEST_POSTGRES_LOG: join(dataDir, 'postgres.log'),
       REDRIVE_TEST_TEMPLATE: TEMPLATE,
       REDRIVE_TEST_TEMPORAL_ADDRESS: temporal.address,
       REDRIVE_TEST_CHILDREN: children.folder,

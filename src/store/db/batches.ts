@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import { refusedFrom } from '../partitions/refused-from.ts';
 import { onlyRow } from './only-row.ts';
 
 /** What a migration is busy with: so many rows are passed before a file, or it waits for those who use a table. */
@@ -86,7 +87,10 @@ export function isWithoutLock(error: unknown): boolean {
   return code === '55P03' || code === '40P01';
 }
 
-/** Says which sessions a file may wait for: those with the oldest transactions of this database. */
+/**
+ * Says which sessions a file may wait for, those with the oldest transactions of this database, and until when it may wait
+ * where it is prepared for a time.
+ */
 export async function describeWait(client: pg.Client, file: string): Promise<string> {
   const { rows } = await client.query<{ pid: number; name: string; seconds: number }>(
     `select pid, application_name as name, extract(epoch from clock_timestamp() - xact_start)::int as seconds
@@ -95,5 +99,10 @@ export async function describeWait(client: pg.Client, file: string): Promise<str
      order by xact_start limit 3`,
   );
   const sessions = rows.map(({ pid, name, seconds }) => `${pid} (${name}, for ${seconds} s)`).join(', ');
-  return `The migration ${file} has waited ten minutes for a moment in which nobody uses what it changes. The oldest transactions are of the sessions ${sessions || 'that have ended by now'}: have them end, and run \`migrate\` again, which goes on where it was.`;
+  const until = await refusedFrom(client);
+  const bound =
+    until === undefined
+      ? ''
+      : ` Do so before ${until.toISOString().slice(0, 10)}: later ids are refused until all is applied.`;
+  return `The migration ${file} has waited ten minutes for a moment in which nobody uses what it changes. The oldest transactions are of the sessions ${sessions || 'that have ended by now'}: have them end, and run \`migrate\` again, which goes on where it was.${bound}`;
 }

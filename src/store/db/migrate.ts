@@ -33,10 +33,9 @@ type Applied = ReadonlyMap<string, { checksum: string; needs: string | null }>;
 export type MigrationResult =
   /**
    * The warnings are points that somebody has to look at, a sentence each, where there are any; the file that was prepared
-   * is left to be applied, and one behind it may have something of its own to read or to copy, which is not prepared.
+   * is left to be applied.
    */
-  | { ok: true; applied: string[]; warnings?: string[]; prepared?: string; unprepared?: string }
-  | { ok: false; problem: string };
+  { ok: true; applied: string[]; warnings?: string[]; prepared?: string } | { ok: false; problem: string };
 
 /** How a migration is run. */
 export type MigrateOptions = {
@@ -52,6 +51,18 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 
 /** Any constant does, as long as every migrator of every version uses this one. */
 const LOCK = '7210458331';
+
+/**
+ * Files that are prepared in front of an earlier switch as well, behind which everybody would wait for it. The file that makes
+ * their function makes only functions, which need nothing of what is between.
+ */
+const AHEAD = [
+  {
+    file: '0030-by-week.sql',
+    madeBy: '0029-before-weeks.sql',
+    functions: 'prepare_weeks, first_id_at',
+  },
+];
 
 /** How often the partitions of the coming weeks are tried, half a minute in all. */
 const WEEKS_TRIES = 60;
@@ -80,7 +91,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
         const problem = await makeWeeks(client);
         return problem === undefined ? { ok: true, ...told() } : { ok: false, problem };
       }
-      if ('prepared' in step) return { ok: true, ...told(), ...step };
+      if ('prepared' in step) return { ok: true, ...told(), prepared: step.prepared };
       if ('problem' in step) return { ok: false, problem: step.problem };
       if ('applied' in step) {
         applied.push(step.applied);
@@ -155,7 +166,7 @@ type Step =
   | { applied: string }
   | { problem: string }
   | { later: string[] }
-  | { prepared: string; unprepared?: string }
+  | { prepared: string }
   | MigrationProgress;
 
 async function migrateOnce(
@@ -182,16 +193,10 @@ async function migrateOnce(
     next = migrations.find((migration) => !done.has(migration.name));
     if (problem === undefined && next !== undefined) {
       await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      if (next.behind !== undefined) {
-        // The function may have something to say where nothing follows it soon.
-        await client.query(`select set_config('redrive.only_prepare', $1, true)`, [
-          onlyPrepare ? 'on' : 'off',
-        ]);
-        const batch = await batches.next(client, next.behind);
-        if (!batch.done || onlyPrepare) {
-          await client.query('commit');
-          return batch.done ? preparedFor(next, migrations) : { before: next.name, ...batch };
-        }
+      const step = await prepareNext(client, migrations, next, batches, onlyPrepare);
+      if (step) {
+        await client.query('commit');
+        return step;
       }
       await client.query(next.sql);
       await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
@@ -210,10 +215,41 @@ async function migrateOnce(
   }
 }
 
-/** A file that may be applied at once, with the next one behind it that cannot be prepared before that. */
-function preparedFor({ name: prepared }: Migration, migrations: readonly Migration[]): Step {
-  const unprepared = migrations.find(({ name, behind }) => behind !== undefined && name > prepared)?.name;
-  return unprepared === undefined ? { prepared } : { prepared, unprepared };
+/** Has a file prepared by one more batch; undefined when it is to be applied now. */
+async function prepareNext(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  next: Migration,
+  batches: Batches,
+  onlyPrepare: boolean,
+): Promise<Step | undefined> {
+  if (next.behind === undefined) return undefined;
+  // The function may have something to say where nothing follows it soon.
+  await client.query(`select set_config('redrive.only_prepare', $1, true)`, [onlyPrepare ? 'on' : 'off']);
+  const batch = await batches.next(client, next.behind);
+  if (!batch.done) return { before: next.name, ...batch };
+  if (!onlyPrepare) return undefined;
+  return (await prepareAhead(client, migrations, next, batches)) ?? { prepared: next.name };
+}
+
+/** Has files behind a switch prepared in front of it; undefined when nothing is left to be prepared. */
+async function prepareAhead(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  { name }: Migration,
+  batches: Batches,
+): Promise<Step | undefined> {
+  for (const { file, madeBy, functions } of AHEAD) {
+    const later = migrations.find((each) => each.name === file && each.name > name);
+    const maker = migrations.find((each) => each.name === madeBy && each.name > name);
+    if (later?.behind === undefined || maker === undefined) continue;
+    // They are there in this transaction alone: nobody sees them, and their own file makes them when its turn comes.
+    await client.query(maker.sql);
+    const batch = await batches.next(client, later.behind);
+    await client.query(`drop function ${functions}`);
+    if (!batch.done) return { before: file, ...batch };
+  }
+  return undefined;
 }
 
 /** Makes partitions ahead; waits for a moment in which nobody else changes them. */

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Partition } from '../../domain/partitions/weeks.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { changeWeeks, LOCK_TIMEOUT_MS, stepsOf, transactionsOf } from './keep-weeks.ts';
+import { changeWeeks, holdBriefly, LOCK_TIMEOUT_MS, stepsOf, transactionsOf } from './keep-weeks.ts';
 import { PARTITIONED_TABLES, type PartitionedTable } from './partitioned-tables.ts';
 import {
   closeWeek,
@@ -21,9 +21,6 @@ const DETACH_TIMEOUT_MS = 2_000;
 
 /** For how long a partition is looked through for a row; where no vacuum has been yet, a later round does it. */
 const LOOK_TIMEOUT_MS = 1_000;
-
-/** Until a process that is stopped, or cut off, before its commit gives the lock of a partition back. */
-const IDLE_TIMEOUT_MS = 1_000;
 
 /** The steps in which a partition goes, in their order. */
 export type DropStep = 'look' | 'close' | 'detach' | 'finalise' | 'drop';
@@ -150,10 +147,9 @@ async function close(
     // The clock may have been put back since it was decided, or somebody else has closed it.
     const steps = await stepsOf(tx, table, asked);
     if (!steps?.close.some((partition) => partition.name === name)) return false;
-    // With the lock there are others who wait.
-    await tx.query(
-      `set local statement_timeout = ${2 * LOCK_TIMEOUT_MS}; set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
-    );
+    await holdBriefly(tx);
+    // Once it has the lock it looks for a row, and others wait.
+    await tx.query(`set local statement_timeout = ${2 * LOCK_TIMEOUT_MS}`);
     return closeWeek(tx, name);
   });
 }

@@ -23,6 +23,9 @@ export const LOCK_TIMEOUT_MS = 100;
 /** For how long one waits for another who makes partitions, which takes a moment. */
 const OTHERS_TIMEOUT_MS = 5_000;
 
+/** Until a process that is stopped, or cut off, before its commit gives the lock of a partition back. */
+const IDLE_TIMEOUT_MS = 1_000;
+
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Whoever makes, opens or closes partitions of any table holds it. */
@@ -45,6 +48,11 @@ export async function changeWeeks(tx: Queryable, table: string): Promise<void> {
   await tx.query(`select set_config('lock_timeout', '${LOCK_TIMEOUT_MS}ms', true)`);
   // Of its partitions none: one that is being vacuumed is in nobody's way.
   await tx.query(`lock table only ${table} in share update exclusive mode`);
+}
+
+/** Has the server end a transaction that locks a partition and does not go on: others wait for what they need of it. */
+export async function holdBriefly(tx: Queryable): Promise<void> {
+  await tx.query(`set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`);
 }
 
 /**
@@ -124,6 +132,7 @@ async function openNeeded(
   await changeWeeks(tx, table.name);
   const steps = await stepsOf(tx, table, asked);
   if (!steps?.open.some((partition) => partition.name === name)) return false;
+  await holdBriefly(tx);
   await openWeek(tx, name);
   return true;
 }

@@ -20,6 +20,9 @@ export interface WeekState {
   detached: string[];
 }
 
+/** The function of the database that refuses the rows of a closed partition. */
+const REFUSES = 'refuse_closed_week';
+
 interface PartitionRow {
   name: string;
   bounds: string | null;
@@ -114,10 +117,16 @@ export function openName(name: string): string {
   return name.replace(/_closed$/, '');
 }
 
-/** Lets rows into a closed partition again. Runs in a transaction that keeps its table from being changed by others. */
+/**
+ * Lets rows into a closed partition again. Runs in a transaction that keeps its table from being changed by others, and whose
+ * `lock_timeout` is short.
+ */
 export async function openWeek(tx: Queryable, name: string): Promise<void> {
-  await tx.query(`alter table ${name} drop constraint if exists ${CLOSED}`);
-  await tx.query(`alter table ${name} rename to ${openName(name)}`);
+  // In one message: a process that is stopped in between would keep everybody waiting, and leave half of it.
+  await tx.query(`do $$ begin
+      alter table ${name} drop constraint if exists ${CLOSED};
+      alter table ${name} rename to ${openName(name)};
+    end $$`);
 }
 
 /** Whether a partition has no row that anybody can see now. */
@@ -148,7 +157,9 @@ export async function closeWeek(tx: Queryable, name: string): Promise<boolean> {
   const answers = await tx.query<{ closed: boolean }>(`do $$ begin
       lock table only ${name} in access exclusive mode;
       if exists (select from ${name}) then return; end if;
-      alter table ${name} add constraint ${CLOSED} check (false) not valid;
+      -- The key is the first column. A constraint that is merely false has the row that it refuses in the log of the server.
+      execute (select format('alter table ${name} add constraint ${CLOSED} check (${REFUSES}(%L, %I)) not valid', '${name}', attname)
+        from pg_attribute where attrelid = '${name}'::regclass and attnum = 1);
       alter table ${name} rename to ${closedName(name)};
     end $$;
     select to_regclass('${closedName(name)}') is not null as closed`);

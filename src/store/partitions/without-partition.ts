@@ -24,7 +24,10 @@ export function isWithoutPartition(error: unknown): boolean {
   return code === '23514' && (routine === LOOKS_FOR_PARTITION || constraint === CLOSED);
 }
 
-/** The week that an error is about. The row that it shows stays where it is: a payload may be in it. */
+/**
+ * The week that an error is about. A version before closed partitions by a constraint that shows the refused row: that stays
+ * where it is, as a payload may be in it.
+ */
 export function missingWeekOf(error: unknown): MissingWeek | undefined {
   if (!isWithoutPartition(error)) return undefined;
   const { table: name = '', detail = '' } = error as { table?: string; detail?: string };

@@ -60,16 +60,43 @@ test('what finds no week is refused or held, the week is asked for and made at o
   });
   expect(scene.sent()).toBe(10);
 
-  await withoutComing(database, ['payloads']);
-  expect(await engine.client.expect(503, 'POST', '/api/v1/events', event(scene))).toMatchObject({
-    body: { code: 'temporarily_unavailable' },
-  });
+  let taken = 10;
+  await eventually(
+    'an event is refused: until then the worker has rounds left that it was asked for',
+    async () => {
+      await withoutComing(database, ['payloads']);
+      const { status, body } = await engine.client.call('POST', '/api/v1/events', event(scene));
+      if (status === 503) {
+        expect(body).toMatchObject({ code: 'temporarily_unavailable' });
+        return true;
+      }
+      taken += 1;
+      await eventually('it is delivered', () => scene.sent() === taken);
+      return false;
+    },
+  );
   await eventually('the same is taken', async () => {
     const { status } = await engine.client.call('POST', '/api/v1/events', event(scene));
     return status === 202;
   });
-  await eventually('it is delivered', () => scene.sent() === 11);
+  await eventually('it is delivered', () => scene.sent() === taken + 1);
   expect(violationsOf(await readLedger(database.pool))).toEqual([]);
+});
+
+test('an event that finds no week has it made by the worker of its process without a notice, which a pooler passes on to nobody', async () => {
+  const { database } = await played();
+  // Found before the one of the server, and tells nobody.
+  await database.pool.query(`create function public.pg_notify(text, text) returns void language sql as ''`);
+  const { engine, scene } = await started(database, { sweepEveryMs: 3_600_000 });
+  await eventually('its first round is over, and the next does not come', () =>
+    engine.log.some((line) => /weeks\.(dropped|waits)/.test(line)),
+  );
+  await withoutComing(database, ['payloads']);
+  await engine.client.expect(503, 'POST', '/api/v1/events', event(scene));
+  await eventually('the same is taken', async () => {
+    const { status } = await engine.client.call('POST', '/api/v1/events', event(scene));
+    return status === 202;
+  });
 });
 
 test('a report outlives its items and the weeks in which they were, and still verifies', async () => {

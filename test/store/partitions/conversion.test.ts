@@ -6,6 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { firstIdAt, weekOf, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { describeWait } from '../../../src/store/db/batches.ts';
 import { migrate } from '../../../src/store/db/migrate.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { makeWeek, readWeeks } from '../../../src/store/partitions/week-partitions.ts';
@@ -24,6 +25,8 @@ import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 const BEFORE_WEEKS = '0029-before-weeks.sql';
 const BY_WEEK = '0030-by-week.sql';
+/** What follows the conversion. */
+const BEHIND = ['0031-refuse-closed-weeks.sql'];
 
 const databases: TestDatabase[] = [];
 
@@ -110,7 +113,7 @@ test('tables with rows become the oldest partitions as they are, without a look 
   }
   for (const table of ['payloads_before', 'attempts_before'])
     expect(notices).toContain(`partition constraint for table "${table}" is implied by existing constraints`);
-  expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK] });
+  expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK, ...BEHIND] });
   expect(await contents(database)).toEqual(had);
   await expectConverted(database);
   expect(
@@ -153,7 +156,7 @@ test('an id of a clock that was months ahead stays in the oldest partition, and 
   const result = await migrate(database.url);
   expect(result).toMatchObject({
     ok: true,
-    applied: [BEFORE_WEEKS, BY_WEEK],
+    applied: [BEFORE_WEEKS, BY_WEEK, ...BEHIND],
     warnings: [expect.stringMatching(/^the newest id of payloads is of /)],
   });
   const { rows } = await database.pool.query('select event_id from payloads_before where event_id = $1', [
@@ -180,11 +183,28 @@ test.each([0, 1, 2, 3, 4])(
       database.tenantId,
     ]);
     const had = await contents(database);
-    expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK] });
+    expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK, ...BEHIND] });
     expect(await contents(database)).toEqual(had);
     await expectConverted(database);
   },
 );
+
+test('whoever waits for the switch is told by which day it has to be', async () => {
+  const { url } = await before(3);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    expect(await describeWait(client, BEFORE_WEEKS)).not.toContain('later ids');
+    const prepared = await migrate(url, { onlyPrepare: true });
+    const [warning = ''] = (prepared.ok && prepared.warnings) || [];
+    const [day] = /\d{4}-\d\d-\d\d/.exec(warning) ?? [];
+    expect(await describeWait(client, BY_WEEK)).toContain(`before ${day}: later ids are refused`);
+    await migrate(url);
+    expect(await describeWait(client, 'another')).not.toContain('later ids');
+  } finally {
+    await client.end();
+  }
+});
 
 test('what was prepared so long ago that ids come near the bound is prepared once more', async () => {
   const database = await before(3);
@@ -192,7 +212,7 @@ test('what was prepared so long ago that ids come near the bound is prepared onc
   expect(await migrate(url, { onlyPrepare: true })).toMatchObject({ prepared: BY_WEEK });
   await pool.query(`alter table payloads drop constraint payloads_before,
     add constraint payloads_before check (event_id < '${firstIdAt(Date.now() + WEEK_MS)}')`);
-  expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK] });
+  expect(await migrate(url)).toEqual({ ok: true, applied: [BY_WEEK, ...BEHIND] });
   await expectConverted(database);
 });
 

@@ -4,13 +4,16 @@ import { weekOfName } from '../../../src/domain/partitions/weeks.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
 import { createPool, withTransaction } from '../../../src/store/db/pool.ts';
+import { keepWeeks } from '../../../src/store/partitions/keep-weeks.ts';
 import {
   closeWeek,
   detachWeek,
   dropWeek,
   makeWeek,
+  openWeek,
   readWeeks,
 } from '../../../src/store/partitions/week-partitions.ts';
+import { missingWeekOf } from '../../../src/store/partitions/without-partition.ts';
 import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
 import { eventually } from '../../support/eventually.ts';
 import { idOf } from '../../support/partitions/id-of.ts';
@@ -59,6 +62,31 @@ async function ofWeeksAgo(
 
 const before = async ({ store }: World, table = 'payloads') =>
   (await partitionsOf(store.pool, table)).slice(0, -6);
+
+/** Who may have closed a partition that is found closed. */
+const WAYS: { by: string; close(store: TestStore, name: string): Promise<void> }[] = [
+  {
+    by: 'this version',
+    async close({ pool }, name) {
+      expect(await withTransaction(pool, (tx) => closeWeek(tx, name))).toBe(true);
+    },
+  },
+  {
+    by: 'a version before',
+    async close(store, name) {
+      await store.rows(`alter table ${name} add constraint week_closed check (false) not valid`);
+      await store.rows(`alter table ${name} rename to ${name}_closed`);
+    },
+  },
+];
+
+/** Expects that the next round drops a partition of payloads, of which nothing is left then. */
+async function expectDropped({ pool, rows }: TestStore, partition: string): Promise<void> {
+  expect(await dropEmpty(pool)).toContainEqual({ did: 'dropped', table: 'payloads', partition });
+  expect(
+    await rows('select relname from pg_class where relname = any($1)', [[partition, `${partition}_closed`]]),
+  ).toEqual([]);
+}
 
 test('what is empty and long over goes; what has a row, or is not two weeks over, stays', async () => {
   const it = await world();
@@ -158,11 +186,7 @@ test('a transaction that uses a partition has its drop wait, and nobody else', a
   } finally {
     client.release(true);
   }
-  expect(await dropEmpty(it.store.pool)).toContainEqual({
-    did: 'dropped',
-    table: 'payloads',
-    partition: oldest,
-  });
+  await expectDropped(it.store, oldest);
 });
 
 test('a transaction that has used the table has a detached partition wait, while rows come and go', async () => {
@@ -192,52 +216,25 @@ test('a transaction that has used the table has a detached partition wait, while
   } finally {
     client.release(true);
   }
-  expect(await dropEmpty(it.store.pool)).toContainEqual({
-    did: 'dropped',
-    table: 'payloads',
-    partition: oldest,
-  });
-  expect(
-    await it.store.rows('select coalesce(to_regclass($1), to_regclass($1 || $2)) as there', [
-      oldest,
-      '_closed',
-    ]),
-  ).toEqual([{ there: null }]);
+  await expectDropped(it.store, oldest);
 });
 
-describe('broken off', () => {
-  const closed = (name: string) => [
-    `alter table ${name} add constraint week_closed check (false) not valid`,
-    `alter table ${name} rename to ${name}_closed`,
-  ];
-
+describe.each(WAYS)('closed by $by', ({ close }) => {
   test.each([
-    ['behind its closing', closed],
-    [
-      'behind its detaching',
-      (name: string) => [...closed(name), `alter table payloads detach partition ${name}_closed`],
-    ],
-  ])('%s, a drop goes on', async (_, statements) => {
+    ['closing', []],
+    ['detaching', ['alter table payloads detach partition']],
+  ])('and broken off behind its %s, a drop goes on', async (_, statements) => {
     const it = await world();
     const [oldest = ''] = await partitionsOf(it.store.pool, 'payloads');
-    for (const statement of statements(oldest)) await it.store.rows(statement);
-    expect(await dropEmpty(it.store.pool)).toContainEqual({
-      did: 'dropped',
-      table: 'payloads',
-      partition: oldest,
-    });
-    expect(
-      await it.store.rows('select coalesce(to_regclass($1), to_regclass($1 || $2)) as there', [
-        oldest,
-        '_closed',
-      ]),
-    ).toEqual([{ there: null }]);
+    await close(it.store, oldest);
+    for (const statement of statements) await it.store.rows(`${statement} ${oldest}_closed`);
+    await expectDropped(it.store, oldest);
   });
 
-  test('in the middle of its detaching, a drop goes on', async () => {
+  test('and broken off in the middle of its detaching, a drop goes on', async () => {
     const it = await world();
     const [oldest = ''] = await partitionsOf(it.store.pool, 'payloads');
-    for (const statement of closed(oldest)) await it.store.rows(statement);
+    await close(it.store, oldest);
     const [holder, detaching] = [await it.store.pool.connect(), await it.store.pool.connect()];
     try {
       await holder.query('begin; select from payloads limit 1');
@@ -251,28 +248,53 @@ describe('broken off', () => {
     }
     const state = await readWeeks(it.store.pool, 'payloads');
     expect(state?.partitions.filter(({ leaving }) => leaving)).toMatchObject([{ name: `${oldest}_closed` }]);
-    expect(await dropEmpty(it.store.pool)).toContainEqual({
-      did: 'dropped',
-      table: 'payloads',
-      partition: oldest,
-    });
-    expect(await partitionsOf(it.store.pool, 'payloads')).not.toContain(`${oldest}_closed`);
+    await expectDropped(it.store, oldest);
+  });
+
+  test('it is opened where the clock was put back, and takes rows again', async () => {
+    const it = await world();
+    const name = (await partitionsOf(it.store.pool, 'payloads')).at(-6) ?? '';
+    await close(it.store, name);
+    const error = await it.store.ingest(it.tenant, 1).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(isOutage(error)).toBe(true);
+    expect(missingWeekOf(error)).toEqual({ table: 'payloads', week: weekOfName(name) });
+    // A drop does not take it either.
+    expect(await dropEmpty(it.store.pool)).not.toContainEqual(expect.objectContaining({ partition: name }));
+    expect(await makeMissing(it.store.pool)).toEqual([{ did: 'opened', table: 'payloads', partition: name }]);
+    expect(await it.store.ingest(it.tenant, 1)).toHaveLength(1);
   });
 });
 
-test('a closed partition is opened where the clock was put back, and takes rows again', async () => {
-  const it = await world();
-  const name = (await partitionsOf(it.store.pool, 'payloads')).at(-6) ?? '';
-  await withTransaction(it.store.pool, (tx) => closeWeek(tx, name));
-  const error = await it.store.ingest(it.tenant, 1).then(
-    () => undefined,
-    (reason: unknown) => reason,
+test('an opening that fails leaves no half of it', async () => {
+  const { store } = await world();
+  const [oldest = ''] = await partitionsOf(store.pool, 'payloads');
+  await withTransaction(store.pool, (tx) => closeWeek(tx, oldest));
+  await store.rows(`create table ${oldest} (stray int)`);
+  // Without a transaction around it, as the messages of a process are that is killed in between.
+  await expect(openWeek(store.pool, `${oldest}_closed`)).rejects.toMatchObject({ code: '42P07' });
+  const state = await readWeeks(store.pool, 'payloads');
+  expect(state?.partitions.filter(({ closed }) => closed)).toMatchObject([{ name: `${oldest}_closed` }]);
+});
+
+test('an opening that is stopped before its commit is ended by the server soon, as a closing is', async () => {
+  const { store } = await world();
+  const name = (await partitionsOf(store.pool, 'payloads')).at(-6) ?? '';
+  await withTransaction(store.pool, (tx) => closeWeek(tx, name));
+  const stopped: string[] = [];
+  await keepWeeks(store.pool, (work) =>
+    withTransaction(store.pool, async (tx) => {
+      const did = await work(tx);
+      const { rows } = await tx.query<{ after: string }>(
+        `select current_setting('idle_in_transaction_session_timeout') as after`,
+      );
+      stopped.push(...rows.map(({ after }) => after));
+      return did;
+    }),
   );
-  expect(isOutage(error)).toBe(true);
-  // A drop does not take it either.
-  expect(await dropEmpty(it.store.pool)).not.toContainEqual(expect.objectContaining({ partition: name }));
-  expect(await makeMissing(it.store.pool)).toEqual([{ did: 'opened', table: 'payloads', partition: name }]);
-  expect(await it.store.ingest(it.tenant, 1)).toHaveLength(1);
+  expect(stopped).toEqual(['1s']);
 });
 
 test('one that was opened again is not detached by whoever saw it closed', async () => {
