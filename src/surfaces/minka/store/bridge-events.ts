@@ -3,7 +3,6 @@ import { Parameters } from '../../../store/db/parameters.ts';
 import type { Pool } from '../../../store/db/pool.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { bound } from '../../../store/selection/filter-conditions.ts';
-
 import {
   BRIDGE_EVENT_FIELDS,
   type BridgeEventCondition,
