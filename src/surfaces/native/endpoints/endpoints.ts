@@ -19,7 +19,6 @@ import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { createEndpoint } from './create-endpoint.ts';
 import { readInTurns } from './endpoint-certificates.ts';
-import { endpointView } from './endpoint-config.ts';
 import {
   CreatedEndpoint,
   DisabledEndpoint,
@@ -30,6 +29,7 @@ import {
   RotatedSecret,
   secretField,
 } from './endpoint-schema.ts';
+import { endpointView } from './endpoint-view.ts';
 
 /** How long a rotated secret goes on signing together with the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
