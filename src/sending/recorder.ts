@@ -2,12 +2,14 @@ import { RECORDED_EVERY_MS } from '../domain/sending/pacing.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
+import { wasUndone } from '../store/db/sqlstate.ts';
 import { askForWeek } from '../store/partitions/ask-for-week.ts';
 import { isWithoutPartition } from '../store/partitions/without-partition.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { refusePrepared } from '../store/sending/preparation.ts';
 import { type Recorded, recordOutcomes } from '../store/settling/outcomes.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import { applyEffects, type EffectsContext } from './batch-effects.ts';
 import { lateSuccesses } from './batch-signs.ts';
 import type { OpenClaim, PendingOutcome } from './pending-outcome.ts';
@@ -178,12 +180,11 @@ export class Recorder {
         return await write();
       } catch (error) {
         askForWeek(this.#context.pool, error);
-        const code = (error as { code?: string }).code;
         // An unexpected error is tried again too: giving up would turn a known outcome into an ambiguous attempt.
-        const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
+        const expected = isConnectionLost(error) || wasUndone(error);
         if (tries % TRIES_BEFORE_TOLD === 0 && !isOutage(error)) this.#refused?.(error);
         this.#context.log[expected ? 'warn' : 'error'](
-          { event: `${what}.again`, code, tries },
+          { event: `${what}.again`, code: errorCode(error), tries },
           'writing outcomes again',
         );
         if (unless(error)) return undefined;

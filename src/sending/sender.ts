@@ -12,6 +12,7 @@ import { isOutage } from '../store/db/outage.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
 import { loadPreparation } from '../store/sending/preparation.ts';
 import type { Recorded } from '../store/settling/outcomes.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
 import { AttemptTraces, withTraceparent } from './attempt-traces.ts';
 import { count, InFlight } from './in-flight.ts';
@@ -129,8 +130,8 @@ export class Sender {
     this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
     for (const item of items) this.#inFlight.add(item, claim.slottedAt.has(item.endpointId));
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
-    const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
-      this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
+    const prepared = await this.#prepare(items).catch((error: unknown) => {
+      this.#context.log.warn({ event: 'targets.unreadable', code: errorCode(error), items: items.length });
       if (!isOutage(error)) this.#refused?.(error);
       return undefined;
     });
@@ -209,11 +210,10 @@ export class Sender {
       } else result = { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.
-      const code = (error as { code?: string }).code ?? (error as Error).name;
       this.#context.log.error({
         event: 'delivery.unsendable',
         executionId: showId('execution', item.executionId),
-        code,
+        code: errorCode(error),
       });
       result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
     }

@@ -1,6 +1,7 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { codeOf, LOCK_NOT_AVAILABLE } from '../store/db/sqlstate.ts';
 import {
   type RemovalSize,
   type Removed,
@@ -18,8 +19,6 @@ import {
 const SIZE: RemovalSize = { events: 100, deliveries: 500, waitMs: 100 };
 /** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
 const BATCHES = 100;
-const LOCK_NOT_AVAILABLE = '55P03';
-
 const OPERATIONS = 50;
 const REJECTIONS = 1_000;
 
@@ -30,7 +29,7 @@ export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = S
     try {
       return await withTransaction(pool, (tx) => removeEvents(tx, tenantId, size), { lookUps: true });
     } catch (error) {
-      if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return undefined;
+      if (codeOf(error) === LOCK_NOT_AVAILABLE) return undefined;
       throw error;
     }
   };
