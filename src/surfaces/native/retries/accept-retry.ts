@@ -12,7 +12,8 @@ import {
 } from '../../../api/requests/idempotency.ts';
 import type { Call } from '../../../api/route.ts';
 import type { AskedPlan } from '../../../domain/operations/plan.ts';
-import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
+import { acceptOperation } from '../../../operations/accept-operation.ts';
+import type { AcceptRequest } from '../../../operations/accepting/accept-request.ts';
 import { outageSelection } from '../../../store/outages/outages.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { unknownNames } from '../names.ts';
