@@ -1,8 +1,8 @@
-import { isGood, NOTHING_TOLD, type ToldAttempts, withAttempt } from '../domain/outages/attempts-told.ts';
-import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { Recorded } from '../store/settling/outcomes.ts';
-import type { EndpointMemory } from './endpoint-memory.ts';
+import { isGood, NOTHING_TOLD, type ToldAttempts, withAttempt } from '../../domain/outages/attempts-told.ts';
+import { type HealthSigns, signOf } from '../../domain/sending/endpoint-health.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Recorded } from '../../store/settling/outcomes.ts';
+import type { EndpointMemory } from '../endpoint-memory.ts';
 import type { PendingOutcome } from './pending-outcome.ts';
 
 /** How long the endpoints of a batch asked to be left alone, the longest of each. */

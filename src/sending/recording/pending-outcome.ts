@@ -1,4 +1,4 @@
-import type { Outcome, Recorded } from '../store/settling/outcomes.ts';
+import type { Outcome, Recorded } from '../../store/settling/outcomes.ts';
 import type { WatchedOutcome } from './watched-outcomes.ts';
 
 /** An outcome on its way to the ledger, with its other effects once it is there. */

@@ -1,19 +1,19 @@
-import { RECORDED_EVERY_MS } from '../domain/sending/pacing.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import { isOutage } from '../store/db/outage.ts';
-import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
-import { wasUndone } from '../store/db/sqlstate.ts';
-import { askForWeek } from '../store/partitions/ask-for-week.ts';
-import { isWithoutPartition } from '../store/partitions/without-partition.ts';
-import { dueNext } from '../store/sending/ordering.ts';
-import { refusePrepared } from '../store/sending/preparation.ts';
-import { type Recorded, recordOutcomes } from '../store/settling/outcomes.ts';
-import { crashPoint } from '../telemetry/crash-points.ts';
-import { errorCode } from '../telemetry/error-code.ts';
+import { RECORDED_EVERY_MS } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { isOutage } from '../../store/db/outage.ts';
+import { isConnectionLost, withTransaction } from '../../store/db/pool.ts';
+import { wasUndone } from '../../store/db/sqlstate.ts';
+import { askForWeek } from '../../store/partitions/ask-for-week.ts';
+import { isWithoutPartition } from '../../store/partitions/without-partition.ts';
+import { dueNext } from '../../store/sending/ordering.ts';
+import { refusePrepared } from '../../store/sending/preparation.ts';
+import { type Recorded, recordOutcomes } from '../../store/settling/outcomes.ts';
+import { crashPoint } from '../../telemetry/crash-points.ts';
+import { errorCode } from '../../telemetry/error-code.ts';
+import type { SendingContext } from '../sending-context.ts';
 import { applyEffects, type EffectsContext } from './batch-effects.ts';
 import { lateSuccesses } from './batch-signs.ts';
 import type { OpenClaim, PendingOutcome } from './pending-outcome.ts';
-import type { SendingContext } from './sending-context.ts';
 
 const FLUSH_ITEMS = 256;
 /** Until an outcome whose attempt found no partition is tried again; the partition is made in less. */
@@ -40,10 +40,7 @@ export class Recorder {
   #withoutPlace = 0;
 
   /** `refused` is told of each write that Postgres refuses, which is tried on all the same. */
-  constructor(
-    context: EffectsContext & Pick<SendingContext, 'metrics'>,
-    refused?: (error: unknown) => void,
-  ) {
+  constructor(context: EffectsContext & Pick<SendingContext, 'metrics'>, refused?: (error: unknown) => void) {
     this.#context = context;
     this.#refused = refused;
   }

@@ -1,8 +1,8 @@
-import type { Classification } from '../domain/sending/classification.ts';
-import { WAY_OUT_FAULT } from '../domain/sending/fault-code.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { giveBackCanaries } from '../store/operations/canaries.ts';
-import type { addPulses } from '../store/operations/operation-watch.ts';
+import type { Classification } from '../../domain/sending/classification.ts';
+import { WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { giveBackCanaries } from '../../store/operations/canaries.ts';
+import type { addPulses } from '../../store/operations/operation-watch.ts';
 
 /** The part of an outcome that a watched operation is judged by. */
 export interface WatchedOutcome {
