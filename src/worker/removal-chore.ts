@@ -2,18 +2,9 @@ import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { codeOf, LOCK_NOT_AVAILABLE } from '../store/db/sqlstate.ts';
-import {
-  type RemovalSize,
-  type Removed,
-  removeEvents,
-  tenantsWithEventTerm,
-} from '../store/retention/remove-events.ts';
-import {
-  removeOperations,
-  removeRejections,
-  tenantsWithReceiptTerm,
-  tenantsWithReportTerm,
-} from '../store/retention/remove-operations.ts';
+import { type RemovalSize, type Removed, removeEvents } from '../store/retention/remove-events.ts';
+import { removeOperations, removeRejections } from '../store/retention/remove-operations.ts';
+import { tenantsWithTerm } from '../store/retention/tenants-with-term.ts';
 
 /** Some tens of milliseconds of work, for which selections of the tenant wait; and so they do for its wait for them. */
 const SIZE: RemovalSize = { events: 100, deliveries: 500, waitMs: 100 };
@@ -46,17 +37,17 @@ export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = S
   return {
     name: 'removal',
     async run() {
-      await each(await tenantsWithEventTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'event'), async (tenantId) => {
         const removed = await batch(tenantId);
         counted('event_removed', removed?.events ?? 0);
         return removed?.more ?? false;
       });
-      await each(await tenantsWithReceiptTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'receipt', 'event'), async (tenantId) => {
         const removed = await withTransaction(pool, (tx) => removeRejections(tx, tenantId, REJECTIONS));
         counted('receipt_removed', removed);
         return removed === REJECTIONS;
       });
-      await each(await tenantsWithReportTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'report'), async (tenantId) => {
         const removed = await withTransaction(pool, (tx) => removeOperations(tx, tenantId, OPERATIONS));
         counted('operation_removed', removed?.operations ?? 0);
         return removed?.more ?? false;
