@@ -2,43 +2,27 @@ import type { Closure } from '@redrive/client';
 import { Link } from '@tanstack/react-router';
 import { counted, rate, whole } from '../../format/numbers.ts';
 import { haltWords, sentence, words } from '../../format/words.ts';
-import { Equation } from '../../ui/charts/equation.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
-import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
 import { DID } from '../operation/timeline.tsx';
+import { Became } from './became.tsx';
 
 /** A report whose signature holds: every number is from what was signed. */
 export function SignedReport({ closure }: { closure: Closure }) {
   return (
     <>
-      <Became closure={closure} />
+      <Became id={closure.operation} state={closure.state} counts={closure.counts}>
+        {closure.mayHaveArrived > 0 ? (
+          <p>{whole(closure.mayHaveArrived)} of the failed ones may have arrived: nobody answered.</p>
+        ) : null}
+      </Became>
       <About closure={closure} />
       <ByEndpoint closure={closure} />
       <Excluded exclusions={closure.exclusions} />
       <Happened timeline={closure.timeline} />
       <Approved approvals={closure.approvals} />
     </>
-  );
-}
-
-function Became({ closure }: { closure: Closure }) {
-  const { operation: id, counts } = closure;
-  return (
-    <Section title="What became of each delivery" aside={<State state={closure.state} />}>
-      <Equation
-        counts={counts}
-        link={(part, children) => (
-          <Link to="/operations/$id/items" params={{ id }} search={part ? { state: part } : {}}>
-            {children}
-          </Link>
-        )}
-      />
-      {closure.mayHaveArrived > 0 ? (
-        <p>{whole(closure.mayHaveArrived)} of the failed ones may have arrived: nobody answered.</p>
-      ) : null}
-    </Section>
   );
 }
 
