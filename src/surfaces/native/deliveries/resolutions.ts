@@ -17,14 +17,8 @@ import { resolveDelivery } from '../../../operations/deliveries/resolve-delivery
 import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
 import { idParams, shownId, wordsField } from '../fields.ts';
 import { unknownNames } from '../names.ts';
-import {
-  pointersInFilter,
-  pointersOf,
-  selectedEvents,
-  selectedIds,
-  selectionOf,
-  withoutNames,
-} from '../retries/retry-request.ts';
+import { pointersInFilter, pointersOf, selectionOf, withoutNames } from '../retries/asked-selection.ts';
+import { selectedEvents, selectedIds } from '../retries/retry-request.ts';
 import { DeliveryFilterBody } from './delivery-filter.ts';
 
 const PATH = '/api/v1/deliveries/resolve';

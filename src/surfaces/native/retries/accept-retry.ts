@@ -22,10 +22,10 @@ import {
   optionsOf,
   pointersInFilter,
   pointersOf,
-  type RetryRequest,
   selectionOf,
   withoutNames,
-} from './retry-request.ts';
+} from './asked-selection.ts';
+import type { RetryRequest } from './retry-request.ts';
 
 const SURFACE = 'native';
 
