@@ -3,14 +3,12 @@ import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { HALT_EXPIRES_MS, haltAfter, type StepName } from '../operations/halt-operation.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
+import { codeOf, UNIQUE_VIOLATION } from '../store/db/sqlstate.ts';
 import { traceOf } from '../store/operations/operation-traces.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
 import type { Progress } from './operation-activities.ts';
 import { haltedProgress } from './progress.ts';
-
-/** May be the other side of a race that is over when it is looked at again. */
-const UNIQUE_VIOLATION = '23505';
 
 /** A command came while the step was failing: it is looked at again soon, and does what was asked for. */
 const LOOK_AGAIN: Progress['step'] = { do: 'wait', ms: 200, until: 'sent' };
@@ -60,11 +58,12 @@ async function traced(
     : undefined;
 }
 
+/** A row that another one excludes may be the other side of a race that is over when it is looked at again. */
 async function againAfterRace(run: () => Promise<Progress>): Promise<Progress> {
   try {
     return await run();
   } catch (error) {
-    if (errorCode(error) !== UNIQUE_VIOLATION) throw error;
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     return run();
   }
 }

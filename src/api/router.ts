@@ -10,28 +10,13 @@ import { type ClientAddress, clientAddress } from './authentication/client-addre
 import { type FailureLimit, limitFailures } from './authentication/failed-authentication.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './limits/rate-limit.ts';
 import { type PlaceKind, StreamPlaces } from './limits/stream-places.ts';
-import {
-  type FieldError,
-  isProblem,
-  MAX_ERRORS,
-  type Problem,
-  problem,
-  sendRendered,
-} from './problems/problem.ts';
+import { isProblem, type Problem, problem, sendRendered } from './problems/problem.ts';
 import { PROBLEMS } from './problems/problem-table.ts';
 import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
-import { fieldErrors, pointerTo } from './problems/validation.ts';
 import { type Reply, type StreamPlace, sendReply } from './reply.ts';
 import { mayArriveLater } from './requests/arrival.ts';
-import type { BodyLimits } from './requests/body-meter.ts';
-import { readQuery } from './requests/query.ts';
-import {
-  BODY_LIMITS,
-  chunksUntil,
-  OPEN_BODY_LIMITS,
-  readJsonBody,
-  readUpload,
-} from './requests/read-body.ts';
+import { chunksUntil } from './requests/read-body.ts';
+import { validatedRequest } from './requests/validated-request.ts';
 import type { Call, Route } from './route.ts';
 import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
 
@@ -206,7 +191,7 @@ async function answer(
         detail: 'This API takes no key that was made with a grant: use one that was made with scopes.',
       });
   }
-  const validated = await validate(route, req);
+  const validated = await validatedRequest(route, req);
   if (isProblem(validated)) return refused(deps, route, requestId, who?.tenant?.id, validated);
   const call: Call = {
     requestId,
@@ -295,78 +280,6 @@ async function refused(
     deps.log.warn({ requestId, route: route.path, code: codeOfException(error) }, 'api.refusal_not_noted');
   }
   return failure;
-}
-
-/** A body that anyone can send is read before anything is known of its sender, and is to be small. */
-function limitsOf({ access, bodyLimits }: Route): BodyLimits {
-  return bodyLimits ?? (access.of === 'anyone' ? OPEN_BODY_LIMITS : BODY_LIMITS);
-}
-
-type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText' | 'chunks'>;
-
-/** Body and query first, then the ids of the path: a text that does not parse as one of our ids names nothing. */
-async function validate(route: Route, req: Request): Promise<Validated | Problem> {
-  const { params, query, body } = route.request ?? {};
-  const sent =
-    route.method === 'get' || route.method === 'delete' || route.upload
-      ? undefined
-      : await readJsonBody(req, limitsOf(route));
-  if (sent && isProblem(sent)) return sent;
-  const errors: FieldError[] = [];
-
-  const rawBody = sent === undefined ? {} : sent.value;
-  const parsedBody = body?.safeParse(rawBody);
-  if (body && sent === undefined && !route.bodyOptional)
-    return problem('invalid_request', {
-      detail: 'This call needs a JSON body.',
-      errors: [{ pointer: '#', code: 'required', message: 'The body is required.' }],
-    });
-  if (parsedBody?.error) errors.push(...fieldErrors(parsedBody.error, rawBody, 'body'));
-  if (!body) errors.push(...unexpectedMembers(rawBody));
-
-  const asked = readQuery(req.originalUrl);
-  if ('refused' in asked) return asked.refused;
-  const rawQuery = asked.query;
-  const parsedQuery = query?.safeParse(rawQuery);
-  if (parsedQuery?.error) errors.push(...fieldErrors(parsedQuery.error, rawQuery, 'parameters'));
-  if (!query)
-    for (const parameter of Object.keys(rawQuery).slice(0, MAX_ERRORS))
-      errors.push({
-        parameter: parameter.slice(0, 200),
-        code: 'unknown_field',
-        message: 'This parameter does not exist.',
-      });
-  if (errors.length > 0) return problem('invalid_request', { errors });
-
-  const parsedParams = params?.safeParse(req.params);
-  if (parsedParams?.error)
-    return problem('not_found', {
-      detail:
-        'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
-    });
-  const chunks = route.upload && readUpload(req, route.upload.types);
-  if (chunks && isProblem(chunks)) return chunks;
-  return {
-    ...(chunks ? { chunks } : {}),
-    params: parsedParams?.data as Validated['params'],
-    query: parsedQuery?.data as Validated['query'],
-    body: parsedBody?.data as Validated['body'],
-    rawBody,
-    bodyText: sent?.text ?? '',
-  };
-}
-
-/** A call that takes no body may still be sent an empty object. */
-function unexpectedMembers(rawBody: unknown): FieldError[] {
-  if (typeof rawBody !== 'object' || rawBody === null || Array.isArray(rawBody))
-    return [{ pointer: '#', code: 'wrong_type', message: 'This call takes no body.' }];
-  return Object.keys(rawBody)
-    .slice(0, MAX_ERRORS)
-    .map((name) => ({
-      pointer: pointerTo([name]),
-      code: 'unknown_field',
-      message: 'This member does not exist.',
-    }));
 }
 
 function single(header: string | string[] | undefined): string | undefined {

@@ -2,6 +2,7 @@ import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
+import { codeOf, UNIQUE_VIOLATION } from '../store/db/sqlstate.ts';
 import { moveSelection } from '../store/operations/operation-progress.ts';
 import { endSelection, lockSelection } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
@@ -26,7 +27,6 @@ export interface FreezeSteps {
 }
 
 const PAGE = 5_000;
-const UNIQUE_VIOLATION = '23505';
 
 /**
  * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may
@@ -93,7 +93,7 @@ async function freezeUnopposed(
     await tx.query('release savepoint unopposed');
     return frozen;
   } catch (error) {
-    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     await tx.query('rollback to savepoint unopposed');
     return freezePage(tx, operation, stretch);
   }

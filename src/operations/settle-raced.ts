@@ -1,6 +1,7 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../store/db/queryable.ts';
-import { excludeChanged, type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
+import { excludeChanged } from '../store/selection/exclusions.ts';
+import { type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import { WHOLE } from '../store/selection/selection-page.ts';
 
 /** How often deliveries that change hands while they are frozen are looked at again. */

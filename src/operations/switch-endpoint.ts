@@ -16,7 +16,7 @@ import {
 } from '../store/sending/disabled-endpoints.ts';
 import { liftAll, makeRetryAftersDue } from '../store/sending/endpoint-health.ts';
 import { setEndpointState } from '../store/tenancy/endpoints.ts';
-import { logOutage } from './outages/log-outage.ts';
+import { logOutage } from '../telemetry/outage-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** So many operations are nudged side by side. */

@@ -1,7 +1,8 @@
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
-import { pruneEndedPlan, pruneLedger, tenantsWithLedgerRetention } from '../store/proof/ledger-retention.ts';
+import { pruneEndedPlan, pruneLedger } from '../store/proof/ledger-retention.ts';
+import { tenantsWithTerm } from '../store/retention/tenants-with-term.ts';
 
 /** Chunks or pages of one transaction, each of a thousand lines. */
 const BATCH = 200;
@@ -22,7 +23,7 @@ export function pruningChore({ pool, stop, count, attempt }: ChoreDeps, batch = 
     name: 'pruning',
     async run() {
       await prune((tx) => pruneEndedPlan(tx, batch));
-      for (const tenantId of await tenantsWithLedgerRetention(pool))
+      for (const tenantId of await tenantsWithTerm(pool, 'ledger'))
         await prune((tx) => pruneLedger(tx, tenantId, batch));
     },
   };

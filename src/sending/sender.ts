@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Refusal, refusalOf } from '../domain/endpoints/preparation.ts';
+import type { Refusal } from '../domain/endpoints/preparation.ts';
 import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import { type Classification, classify, demandAcknowledgement } from '../domain/sending/classification.ts';
 import { decideNext } from '../domain/sending/decide-next.ts';
-import { WAY_OUT_FAULT } from '../domain/sending/fault-code.ts';
 import { DEFAULT_RETRY_POLICY } from '../domain/sending/retry-policy.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import type { Deadline } from '../outbound/deadline.ts';
-import { signatureHeaders } from '../outbound/signature.ts';
 import { isOutage } from '../store/db/outage.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
-import { loadPreparation } from '../store/sending/preparation.ts';
-import type { Recorded } from '../store/settling/outcomes.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
-import { AttemptTraces, withTraceparent } from './attempt-traces.ts';
+import { AttemptTraces } from './attempt-traces.ts';
+import { deliveryHeaders } from './delivery-headers.ts';
 import { count, InFlight } from './in-flight.ts';
-import { Recorder } from './recorder.ts';
+import { prepareItems } from './prepare-items.ts';
+import { Recorder } from './recording/recorder.ts';
+import { reportAttempt } from './report-attempt.ts';
 import type { SendingContext } from './sending-context.ts';
 import type { Target, TargetLookup } from './target-cache.ts';
 import type { Turn } from './turns.ts';
@@ -129,12 +129,12 @@ export class Sender {
     this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
     for (const item of items) this.#inFlight.add(item, claim.slottedAt.has(item.endpointId));
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
-    const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
-      this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
+    const prepared = await prepareItems(this.#context, items).catch((error: unknown) => {
+      this.#context.log.warn({ event: 'targets.unreadable', code: errorCode(error), items: items.length });
       if (!isOutage(error)) this.#refused?.(error);
       return undefined;
     });
-    const turns = this.#turnsOf(claim);
+    const turns = turnsOf(claim);
     let sent = 0;
     for (const item of items) {
       // Others get a turn in between: these are some milliseconds of work.
@@ -144,39 +144,6 @@ export class Sender {
         void this.#sendOne(claim, item, prepared.targetOf, turns.get(item.executionId));
       else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, { refusal });
     }
-  }
-
-  /** The targets of items, and the refusals of those that must not be sent as things are now. */
-  async #prepare(items: ClaimedItem[]) {
-    const targetOf = await this.#context.targets.prepare(items);
-    const toPrepare = items.filter(({ prepares }) => prepares);
-    const facts =
-      toPrepare.length === 0
-        ? undefined
-        : await loadPreparation(
-            this.#context.pool,
-            toPrepare.map(({ executionId }) => executionId),
-          );
-    const refusals = new Map<string, Refusal>();
-    for (const { executionId, body } of toPrepare) {
-      const found = facts?.get(executionId);
-      const refusal = found && refusalOf({ ...found, body });
-      if (refusal) refusals.set(executionId, refusal);
-    }
-    return { targetOf, refusals };
-  }
-
-  /** The turn of each item of a claim that has one. */
-  #turnsOf({ items, turns }: ClaimToSend): Map<string, Turn> {
-    const next = new Map<string, number>();
-    return new Map(
-      items.flatMap(({ executionId, endpointId }) => {
-        const n = next.get(endpointId) ?? 0;
-        next.set(endpointId, n + 1);
-        const turn = turns.get(endpointId)?.[n];
-        return turn ? [[executionId, turn] as const] : [];
-      }),
-    );
   }
 
   /**
@@ -209,11 +176,10 @@ export class Sender {
       } else result = { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.
-      const code = (error as { code?: string }).code ?? (error as Error).name;
       this.#context.log.error({
         event: 'delivery.unsendable',
         executionId: showId('execution', item.executionId),
-        code,
+        code: errorCode(error),
       });
       result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
     }
@@ -235,23 +201,8 @@ export class Sender {
     target: Target,
     span: TraceSpan | undefined,
   ): Promise<AttemptResult> {
-    const id = showId('delivery', item.deliveryId);
     const request = {
-      headers: {
-        ...(span && target.traceparent ? withTraceparent(target.headers, span) : target.headers),
-        ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
-        'content-type': 'application/json',
-        'user-agent': this.#context.userAgent,
-        'redrive-attempt': String(item.deliveryAttempts + 1),
-        'redrive-execution-attempt': String(item.attempts + 1),
-        'redrive-endpoint': target.shownId,
-        ...signatureHeaders({
-          id: item.webhookId ?? id,
-          timestampSeconds: Math.floor(Date.now() / 1_000),
-          body: item.body,
-          secrets: target.secrets,
-        }),
-      },
+      headers: deliveryHeaders(this.#context, item, target, span),
       timeoutMs: Math.min(target.timeoutMs, claim.longestMs),
       deadline: claim.deadline,
     };
@@ -302,7 +253,7 @@ export class Sender {
       onRecorded: (recorded, { orderMoved }) => {
         this.#orderMoved ||= orderMoved;
         this.#unrecorded -= 1;
-        this.#report(item, classification, durationMs, recorded);
+        reportAttempt(this.#context, item, { lane: this.#lane, classification, durationMs, recorded });
         this.#wakeWaiting();
       },
     });
@@ -332,40 +283,17 @@ export class Sender {
     this.#onFreed = [];
     for (const resolve of waiting) resolve();
   }
+}
 
-  /**
-   * One wide line an attempt, with ids and codes only. The successes of a bulk slice are logged at `debug`: they are in
-   * the ledger, in millions, and a line costs as much as a signature.
-   */
-  #report(
-    item: ClaimedItem,
-    { outcome, faultCode, httpStatus }: Classification,
-    durationMs: number,
-    recorded: Recorded | undefined,
-  ): void {
-    const { metrics, log } = this.#context;
-    const attempted = outcome !== 'released';
-    if (attempted) {
-      metrics.attempts.inc({ outcome, lane: this.#lane });
-      metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
-      if (faultCode === WAY_OUT_FAULT) metrics.egressProxyFailures.inc();
-    }
-    const level = this.#lane === 'bulk' && outcome === 'delivered' ? 'debug' : 'info';
-    if (!log.isLevelEnabled(level)) return;
-    log[level]({
-      event: attempted ? 'delivery.attempted' : 'delivery.released',
-      lane: this.#lane,
-      deliveryId: showId('delivery', item.deliveryId),
-      executionId: showId('execution', item.executionId),
-      endpointId: showId('endpoint', item.endpointId),
-      operationId: item.operationId && showId('operation', item.operationId),
-      attempt: item.attempts + 1,
-      outcome,
-      faultCode,
-      httpStatus,
-      durationMs: Math.round(durationMs),
-      // Absent: the lease had ended and somebody else has settled it; this outcome changed nothing.
-      state: recorded?.state,
-    });
-  }
+/** The turn of each item of a claim that has one. */
+function turnsOf({ items, turns }: ClaimToSend): Map<Id<'execution'>, Turn> {
+  const next = new Map<string, number>();
+  return new Map(
+    items.flatMap(({ executionId, endpointId }) => {
+      const n = next.get(endpointId) ?? 0;
+      next.set(endpointId, n + 1);
+      const turn = turns.get(endpointId)?.[n];
+      return turn ? [[executionId, turn] as const] : [];
+    }),
+  );
 }

@@ -1,92 +1,37 @@
-import { randomUUID } from 'node:crypto';
 import {
   afterClaim,
   afterPuttingOff,
   afterWait,
-  MAX_BYTES,
   NOTHING_YET,
-  PACE_POLL_MS,
-  type Round,
   type SliceFacts,
-  type SliceLimits,
   type SliceMemory,
   type SliceTurn,
   sliceTurn,
 } from '../domain/sending/slice-turn.ts';
-import { spread } from '../domain/sending/spread.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { Wake } from '../loops/wake.ts';
-import { createDeadline } from '../outbound/deadline.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import { giveBackCanaries, reserveCanaries } from '../store/operations/canaries.ts';
-import { claimItems, type Grant } from '../store/sending/claims.ts';
 import { handOverWaiting, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
 import { dueNext, putOffBlocked } from '../store/sending/ordering.ts';
-import {
-  ignoreAtClosedEndpoints,
-  ignoreWithoutPayload,
-  settleAcknowledged,
-} from '../store/settling/settlement.ts';
-import { crashPoint } from '../telemetry/crash-points.ts';
+import { ignoreAtClosedEndpoints } from '../store/settling/settlement.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
+import { ClaimRounds } from './claim-rounds.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { ReadyList } from './ready-list.ts';
-import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
 import type { SendingContext } from './sending-context.ts';
-
-/** The task of a slice: whose work it does, within which limits, and for how long. */
-export interface SliceTask extends SliceLimits {
-  workedBy: Id<'operation'>;
-  /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
-  stop: AbortSignal;
-  /** The slice returns after this time, for others to have their turn. */
-  budgetMs: number;
-  /** Cuts its waits short. */
-  wake: Wake;
-  /**
-   * Reads the control of an operation: whether it runs, whether it has a pace of its own, and when that allows more.
-   */
-  control?(): Promise<SliceControl>;
-  /** Told of each read or write for its items that Postgres refuses; the slice goes on until its control stops it. */
-  refused?(error: unknown): void;
-  /** The step that it belongs to, where that is traced. */
-  trace?: TraceSpan | undefined;
-  /** The share of the live lane that is this worker's. */
-  share?(): { index: number; of: number };
-}
-
-/** The control of an operation, by which its owner steers its slices. */
-export interface SliceControl {
-  run: boolean;
-  /** It has a pace of its own. */
-  paced: boolean;
-  /** Its attempts are counted, and judged. */
-  watched: boolean;
-  /** Items of each endpoint that go before all others. */
-  canary?: number;
-  claimableInMs: number;
-}
-
-/** The result of a slice, and when more of its work can be claimed (absent: nothing is left unsent). */
-export interface SliceResult {
-  claimed: number;
-  claimableInMs?: number;
-}
+import type { SliceResult, SliceTask } from './slice-task.ts';
 
 const CLOSED_BATCH = 1_000;
 
-const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
-
-/** The loop that is the only sender: choose endpoints, reserve pace, claim the granted items, send, record. */
+/** The loop that is the only sender: its turns, one after another, until its work or its time is over. */
 export class Slice {
   readonly #context: SendingContext;
   readonly #task: SliceTask;
   readonly #sender: Sender;
   readonly #list: ReadyList;
   readonly #held: HeldSockets;
+  readonly #rounds: ClaimRounds;
   readonly #trace: TraceSpan | undefined;
-  #looks = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
   #memory: SliceMemory = NOTHING_YET;
   #claimed = 0;
@@ -109,6 +54,11 @@ export class Slice {
     this.#held = new HeldSockets(this.#sender.inFlight.byEndpoint, context.memory, (endpointId) =>
       this.#list.tenantOf(endpointId),
     );
+    this.#rounds = new ClaimRounds(context, task, {
+      sender: this.#sender,
+      list: this.#list,
+      held: this.#held,
+    });
   }
 
   /** Runs until its task ends it; always drains and records every item that it claimed, whatever happens. */
@@ -160,7 +110,7 @@ export class Slice {
     // An item that waited for its order may be claimed now, which the list of a moment ago does not show.
     if (this.#sender.takeOrderMoved()) this.#list.outdate();
     const beganMs = performance.now();
-    const round = await this.#claimRound(turn.most, turn.shared);
+    const round = await this.#rounds.next({ ...turn, endAtMs: this.#endAtMs });
     this.#claimed += round.claimed;
     this.#claimableInMs = round.claimableInMs;
     this.#memory = afterClaim(this.#memory, turn, round, this.#list.freshUntilMs);
@@ -195,127 +145,5 @@ export class Slice {
     });
     await dueNext(this.#context.pool, ignored);
     if (handed + ignored.length < CLOSED_BATCH) this.#list.forgetClosed();
-  }
-
-  async #claimRound(free: number, shared: number): Promise<Round> {
-    const { pool, metrics, lease, shortages } = this.#context;
-    const { workedBy, lane } = this.#task;
-    const { sockets } = this.#sender;
-    const control = (await this.#task.control?.()) ?? UNCONTROLLED;
-    if (!control.run) return { claimed: 0, stopped: true };
-    if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
-    if (shortages.restMs > 0) return { claimed: 0, claimableInMs: shortages.restMs };
-    await this.#list.renew(this.#task.share?.());
-    const { ready, late, ...later } = this.#list.look(this.#endAtMs);
-    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held.walk() }, this.#looks++);
-    if (spreadOut.length === 0) return { claimed: 0, late, ...later };
-    const wanted = await this.#withinCanaries(spreadOut, control.canary);
-    if (wanted.length === 0) {
-      this.#list.noteTaken(spreadOut, [], []);
-      return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
-    }
-
-    const longestMs = Math.max(...wanted.map((w) => this.#list.get(w.endpointId)?.timeoutMs ?? 0));
-    const leaseMs = lease.startWithinMs + longestMs + lease.marginMs;
-    // Made before the claim, so that the lease in Postgres outlives it, whatever happens in between.
-    const deadline = createDeadline(lease.startWithinMs);
-    const token = randomUUID();
-    const reservation = await reserveGrants(
-      pool,
-      wanted.map((want) => ({ ...want, besides: this.#sender.inFlight.unslottedAt(want.endpointId) })),
-      (endpointId) => this.#list.isPaced(endpointId),
-      control.paced ? workedBy : undefined,
-      { token, lane, leaseMs },
-    );
-    if (reservation.grants.length === 0) {
-      await this.#giveBackCanaries(wanted, [], control.canary);
-      this.#list.noteTaken(wanted, [], [], reservation.opensInMs);
-      const opensInMs = Math.min(...reservation.opensInMs.values());
-      return {
-        claimed: 0,
-        refused: true,
-        claimableInMs: PACE_POLL_MS,
-        ...(Number.isFinite(opensInMs) ? { opensInMs } : {}),
-      };
-    }
-    const claimed = metrics.claimDuration.startTimer({ lane });
-    const { items, withoutPayload, acknowledged, stale } = await claimItems(
-      pool,
-      workedBy,
-      token,
-      reservation.grants.map((grant) => {
-        const candidate = this.#list.get(grant.endpointId);
-        return {
-          ...grant,
-          ordered: candidate?.ordered ?? false,
-          ...(candidate?.claimedUpTo ? { after: candidate.claimedUpTo } : {}),
-          ...(candidate ? { revision: candidate.revision } : {}),
-        };
-      }),
-      leaseMs,
-      MAX_BYTES - this.#sender.inFlight.bytes,
-    );
-    claimed();
-    metrics.sliceClaims.inc(items.length);
-    if (lane === 'live' && items.length > 0) this.#context.liveTraffic.note();
-    if (items.length > 0) crashPoint('claimed');
-    if (items.length > 0)
-      await this.#sender.send({
-        token,
-        items,
-        deadline,
-        longestMs,
-        slotted: !reservation.unpaced,
-        slottedAt: reservation.slottedAt,
-        turns: reservation.turns,
-        watched: control.watched,
-      });
-    if (withoutPayload.length > 0) {
-      const ignored = await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
-      if (await dueNext(pool, ignored)) this.#list.outdate();
-    }
-    if (acknowledged.length > 0) await withTransaction(pool, (db) => settleAcknowledged(db, acknowledged));
-    await settleReservation(pool, token, reservation, items);
-    await this.#giveBackCanaries(wanted, items, control.canary);
-    this.#list.noteTaken(wanted, reservation.grants, items, reservation.opensInMs);
-    // The pace, time limit or state of an endpoint has changed: the sends granted under the old one were not taken.
-    if (stale.length > 0) this.#list.outdate();
-    return {
-      claimed: items.length + withoutPayload.length + acknowledged.length,
-      short: this.#shortInOrder(reservation.grants, items),
-      ...later,
-    };
-  }
-
-  /** Ordered endpoints that gave less than was granted: something may be in the way of the items that are due there. */
-  #shortInOrder(grants: Grant[], items: { endpointId: Id<'endpoint'> }[]): Id<'endpoint'>[] {
-    return grants
-      .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
-      .filter(
-        ({ endpointId, count }) => items.filter((item) => item.endpointId === endpointId).length < count,
-      )
-      .map(({ endpointId }) => endpointId);
-  }
-
-  /** The grants that the canaries of this slice's operation let through. */
-  #withinCanaries(wanted: Grant[], count: number | undefined): Promise<Grant[]> {
-    const { pool } = this.#context;
-    if (count === undefined) return Promise.resolve(wanted);
-    return withTransaction(pool, (db) => reserveCanaries(db, this.#task.workedBy, wanted, count));
-  }
-
-  async #giveBackCanaries(
-    wanted: Grant[],
-    items: { endpointId: Id<'endpoint'> }[],
-    count?: number,
-  ): Promise<void> {
-    if (count === undefined) return;
-    const unused = wanted
-      .map(({ endpointId, count: asked }) => ({
-        endpointId,
-        count: asked - items.filter((item) => item.endpointId === endpointId).length,
-      }))
-      .filter((each) => each.count > 0);
-    if (unused.length > 0) await giveBackCanaries(this.#context.pool, this.#task.workedBy, unused);
   }
 }

@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** Gauges that are read together. */
 export const GAUGE_PARTS = ['quick', 'slow', 'unknown'] as const;
+/** One of {@link GAUGE_PARTS}. */
 export type GaugePart = (typeof GAUGE_PARTS)[number];
 
 /**

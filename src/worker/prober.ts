@@ -9,6 +9,7 @@ import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/sending/probes.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 
 const AT_ONCE = 32;
 const POLL_MS = 500;
@@ -55,8 +56,7 @@ export class Prober {
         state: settled ? outcome.state : undefined,
       });
     } catch (error) {
-      const code = (error as { code?: string }).code ?? (error as Error).name;
-      this.#sending.log.warn({ event: 'probe.failed', code });
+      this.#sending.log.warn({ event: 'probe.failed', code: errorCode(error) });
     }
   }
 

@@ -1,25 +1,15 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import {
-  type RemovalSize,
-  type Removed,
-  removeEvents,
-  tenantsWithEventTerm,
-} from '../store/retention/remove-events.ts';
-import {
-  removeOperations,
-  removeRejections,
-  tenantsWithReceiptTerm,
-  tenantsWithReportTerm,
-} from '../store/retention/remove-operations.ts';
+import { codeOf, LOCK_NOT_AVAILABLE } from '../store/db/sqlstate.ts';
+import { type RemovalSize, type Removed, removeEvents } from '../store/retention/remove-events.ts';
+import { removeOperations, removeRejections } from '../store/retention/remove-operations.ts';
+import { tenantsWithTerm } from '../store/retention/tenants-with-term.ts';
 
 /** Some tens of milliseconds of work, for which selections of the tenant wait; and so they do for its wait for them. */
 const SIZE: RemovalSize = { events: 100, deliveries: 500, waitMs: 100 };
 /** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
 const BATCHES = 100;
-const LOCK_NOT_AVAILABLE = '55P03';
-
 const OPERATIONS = 50;
 const REJECTIONS = 1_000;
 
@@ -30,7 +20,7 @@ export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = S
     try {
       return await withTransaction(pool, (tx) => removeEvents(tx, tenantId, size), { lookUps: true });
     } catch (error) {
-      if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return undefined;
+      if (codeOf(error) === LOCK_NOT_AVAILABLE) return undefined;
       throw error;
     }
   };
@@ -47,17 +37,17 @@ export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = S
   return {
     name: 'removal',
     async run() {
-      await each(await tenantsWithEventTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'event'), async (tenantId) => {
         const removed = await batch(tenantId);
         counted('event_removed', removed?.events ?? 0);
         return removed?.more ?? false;
       });
-      await each(await tenantsWithReceiptTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'receipt', 'event'), async (tenantId) => {
         const removed = await withTransaction(pool, (tx) => removeRejections(tx, tenantId, REJECTIONS));
         counted('receipt_removed', removed);
         return removed === REJECTIONS;
       });
-      await each(await tenantsWithReportTerm(pool), async (tenantId) => {
+      await each(await tenantsWithTerm(pool, 'report'), async (tenantId) => {
         const removed = await withTransaction(pool, (tx) => removeOperations(tx, tenantId, OPERATIONS));
         counted('operation_removed', removed?.operations ?? 0);
         return removed?.more ?? false;

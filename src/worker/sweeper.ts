@@ -14,9 +14,10 @@ import {
   noteStart,
   type Overdue,
 } from '../store/operations/overdue-operations.ts';
+import { tenantsWithTerm } from '../store/retention/tenants-with-term.ts';
 import { notifyLiveLanes } from '../store/sending/live-notices.ts';
 import { dueNext } from '../store/sending/ordering.ts';
-import { expirePayloads, tenantsWithRetention } from '../store/settling/payload-retention.ts';
+import { expirePayloads } from '../store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../store/settling/settlement.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -127,7 +128,7 @@ export class Sweeper {
 
   async #expire(): Promise<void> {
     const { pool, metrics, stop } = this.#options;
-    for (const tenantId of await tenantsWithRetention(pool))
+    for (const tenantId of await tenantsWithTerm(pool, 'payload'))
       for (let batch = 0; batch < EXPIRE_BATCHES && !stop.aborted; batch++) {
         const { removed, examined } = await withTransaction(pool, (db) =>
           expirePayloads(db, tenantId, EXPIRE_BATCH),

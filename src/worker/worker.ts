@@ -133,7 +133,6 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { pool, log, metrics, temporal, queues } = deps;
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
   const outages: OutageRules = { ...OUTAGE_RULES, ...sizes.outages };
-  const sockets = sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice;
   // Slices that send early, and those of what is left behind, have as many as Temporal's each.
   const always = sizes.liveSockets + 3 * sizes.bulkSlices * sizes.socketsPerSlice;
   const openFiles = filesFor(await openFilesLimit(), always, sizes.spareSockets);
@@ -143,31 +142,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.
   setMaxListeners(0, stop);
-  const memory = new EndpointMemory();
-  const sending: SendingContext = {
-    pool,
-    attempts: createAttemptClient({
-      guard: deps.guard,
-      proxy: deps.proxy,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      maxSocketsPerOrigin: sockets + spareSockets,
-      maxSockets: mostSockets,
-    }),
-    handOvers: new HandOvers(pool),
-    targets: new TargetCache(pool, deps.sealer),
-    presets: deps.presets,
-    memory,
-    turns: new Turns(),
-    liveTraffic: new LiveTraffic(),
-    spareSockets: new SpareSockets(spareSockets),
-    shortages: new OwnShortages({ log, metrics, memory }),
-    log,
-    metrics,
-    tracing: deps.tracing,
-    userAgent: `Redrive/${deps.version}`,
-    lease: sizes.lease,
-    outages,
-  };
+  const sending = sendingContextOf(deps, sizes, { spareSockets, mostSockets, outages });
   const signer = new ReportSigner(deps.sealer);
   const early = new EarlySlices(sizes.bulkSlices, stop);
   const running = new RunningSlices();
@@ -272,6 +247,40 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});
     },
+  };
+}
+
+/** The parts that all slices of this worker share. */
+function sendingContextOf(
+  deps: WorkerDeps,
+  sizes: WorkerSizes,
+  { spareSockets, mostSockets, outages }: { spareSockets: number; mostSockets: number; outages: OutageRules },
+): SendingContext {
+  const { pool, log, metrics } = deps;
+  const memory = new EndpointMemory();
+  return {
+    pool,
+    attempts: createAttemptClient({
+      guard: deps.guard,
+      proxy: deps.proxy,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice + spareSockets,
+      maxSockets: mostSockets,
+    }),
+    handOvers: new HandOvers(pool),
+    targets: new TargetCache(pool, deps.sealer),
+    presets: deps.presets,
+    memory,
+    turns: new Turns(),
+    liveTraffic: new LiveTraffic(),
+    spareSockets: new SpareSockets(spareSockets),
+    shortages: new OwnShortages({ log, metrics, memory }),
+    log,
+    metrics,
+    tracing: deps.tracing,
+    userAgent: `Redrive/${deps.version}`,
+    lease: sizes.lease,
+    outages,
   };
 }
 

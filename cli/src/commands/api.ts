@@ -50,4 +50,5 @@ function headersOf(said: readonly string[]): Record<string, string> {
   );
 }
 
+/** The command that calls anything of the API. */
 export const API: readonly Command[] = [api];

@@ -109,4 +109,5 @@ const verify = command({
   },
 });
 
+/** The commands about the audit. */
 export const AUDIT: readonly Command[] = [listing, exported, checkpoints, verify];

@@ -155,4 +155,5 @@ function nameOf({ env, globals }: Context, config: Config, named: string | undef
   return name;
 }
 
+/** The commands that sign in and out. */
 export const AUTH: readonly Command[] = [login, status, use, logout];

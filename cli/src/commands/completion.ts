@@ -20,4 +20,5 @@ const completion = command({
   },
 });
 
+/** The command that completes others. */
 export const COMPLETION: readonly Command[] = [completion];

@@ -202,7 +202,14 @@ const revokeKey = command({
   },
 });
 
+/** The commands about issuers of tokens. */
 export const ISSUERS: readonly Command[] = [issuers, createIssuer, revokeIssuer];
+
+/** The commands about signers. */
 export const SIGNERS: readonly Command[] = [signers, systemSigner, createSigner, removeSigner];
+
+/** The commands about what signers may do. */
 export const ACCESS_RULES: readonly Command[] = [rules, createRule, removeRule];
+
+/** The commands about the keys that reports are signed with. */
 export const SIGNING_KEYS: readonly Command[] = [signingKeys, rotate, revokeKey];

@@ -248,4 +248,5 @@ const exported = command({
   },
 });
 
+/** The commands about deliveries and their executions. */
 export const DELIVERIES: readonly Command[] = [listing, count, get, advice, execution, resolve, exported];

@@ -229,6 +229,7 @@ const test = command({
   },
 });
 
+/** The commands about endpoints. */
 export const ENDPOINTS: readonly Command[] = [
   listing,
   get,

@@ -102,4 +102,5 @@ const erase = command({
   },
 });
 
+/** The commands about events. */
 export const EVENTS: readonly Command[] = [listing, get, SEND, erase];

@@ -60,4 +60,5 @@ const failures = command({
   },
 });
 
+/** The command that groups what has failed. */
 export const FAILURES: readonly Command[] = [failures];

@@ -89,4 +89,5 @@ const revoke = command({
   },
 });
 
+/** The commands about keys. */
 export const KEYS: readonly Command[] = [listing, create, revoke];

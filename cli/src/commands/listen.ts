@@ -131,4 +131,5 @@ async function secretIn(file: string): Promise<string> {
   return secret;
 }
 
+/** The command that receives on this machine. */
 export const LISTEN: readonly Command[] = [listening];

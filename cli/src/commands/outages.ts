@@ -93,4 +93,5 @@ const dismiss = command({
   },
 });
 
+/** The commands about outages. */
 export const OUTAGES: readonly Command[] = [listing, get, dismiss];

@@ -26,4 +26,5 @@ const verify = command({
   },
 });
 
+/** The command that verifies a report. */
 export const REPORT: readonly Command[] = [verify];

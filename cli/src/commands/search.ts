@@ -20,4 +20,5 @@ const search = command({
   },
 });
 
+/** The command that finds things by their names. */
 export const SEARCH: readonly Command[] = [search];

@@ -22,6 +22,7 @@ const FLAGS = {
   batch: value('<batch>', 'the batch that it belongs to'),
 };
 
+/** The command that sends events. */
 export const SEND = command({
   path: ['events', 'send'],
   summary: 'Send an event, or many',

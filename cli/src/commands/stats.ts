@@ -74,4 +74,5 @@ const events = command({
   },
 });
 
+/** The commands about figures over time. */
 export const STATS: readonly Command[] = [attempts, events];

@@ -115,4 +115,5 @@ const update = command({
   },
 });
 
+/** The commands about tenants. */
 export const TENANTS: readonly Command[] = [listing, get, create, update];

@@ -17,4 +17,5 @@ export const client = redriveClient({
   },
 });
 
+/** The calls of the API, by method and path. */
 export const { calls } = client;

@@ -97,6 +97,7 @@ function gather(hand: (events: StreamEvent[]) => void): (event: StreamEvent) => 
   };
 }
 
+/** How the stream of the tenant is, for whoever shows it. */
 export const LivenessContext = createContext<Liveness>('connecting');
 
 /** Follows the stream of a tenant as long as the shell is there; of none where there is nothing to follow. */

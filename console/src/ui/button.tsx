@@ -3,6 +3,7 @@ import type { ButtonHTMLAttributes, MouseEvent, ReactNode } from 'react';
 import { useMissing } from '../api/me.tsx';
 import styles from './button.module.css';
 
+/** The properties of a button, with those of the element. */
 export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'disabled'> {
   look?: 'primary' | 'danger' | 'plain' | undefined;
   small?: boolean | undefined;

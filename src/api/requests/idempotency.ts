@@ -24,14 +24,40 @@ export function idempotencyScope(tenantId: Id<'tenant'>, surface: string, routeT
   return `${tenantId} ${surface} ${routeTemplate}`;
 }
 
-/** Fingerprint of a request by its meaning, not its spelling: a repeat has the same one. */
-export function requestFingerprint(request: {
-  method: string;
-  routeTemplate: string;
-  params: Record<string, string>;
-  body: unknown;
-}): Buffer {
-  return createHash('sha256').update(canonicalJson(request)).digest();
+/** A key, where it counts, and the request that it stands for there. */
+export interface KeyedRequest {
+  scope: string;
+  key: string;
+  /** Of the request by its meaning, not its spelling: a repeat has the same one. */
+  fingerprint: Buffer;
+  keep: { ms: number };
+}
+
+/** A request that is posted under a key to a route, whose answer is kept for a day. */
+export function keyedRequest(
+  key: string,
+  { tenantId, surface, path }: { tenantId: Id<'tenant'>; surface: string; path: string },
+  { params, body }: { params: Record<string, string>; body: unknown },
+): KeyedRequest {
+  const meaning = canonicalJson({ method: 'POST', routeTemplate: path, params, body });
+  return {
+    scope: idempotencyScope(tenantId, surface, `POST ${path}`),
+    key,
+    fingerprint: createHash('sha256').update(meaning).digest(),
+    keep: { ms: IDEMPOTENCY_KEEP_MS },
+  };
+}
+
+/** The refusal of a request that would do its work twice where it is repeated without a key. */
+export function keyRequired(): Problem {
+  return problem('idempotency_key_required', {
+    errors: [{ parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' }],
+  });
+}
+
+/** The headers of an answer, which say where it is the stored one to an earlier request. */
+export function replayedHeaders(replayed: boolean): Record<string, string> {
+  return replayed ? { 'idempotency-replayed': 'true' } : {};
 }
 
 function invalidKey(): Problem {

@@ -1,6 +1,17 @@
 import type { ExecutionState } from '../sending/execution-state.ts';
 import { type Id, showId } from '../tenancy/typed-id.ts';
 
+/** An item that changed after its report, since it was last told. */
+export interface LateChange {
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  /** The one that was sent in its place, under a new identity. */
+  newDeliveryId?: Id<'delivery'>;
+  from: ExecutionState;
+  to: ExecutionState;
+  at: Date;
+}
+
 /** Everything that a signed addendum says. */
 export interface AddendumFacts {
   installation: string;
@@ -10,15 +21,7 @@ export interface AddendumFacts {
   reportDigest: string;
   /** 1 for the first one to this report; none is left out. */
   number: number;
-  changes: readonly {
-    executionId: Id<'execution'>;
-    deliveryId: Id<'delivery'>;
-    /** The one that was sent in its place, under a new identity. */
-    newDeliveryId?: Id<'delivery'>;
-    from: ExecutionState;
-    to: ExecutionState;
-    at: Date;
-  }[];
+  changes: readonly LateChange[];
   signedAt: Date;
   version: string;
 }

@@ -18,6 +18,7 @@ export const OPENS_MS: Readonly<Record<Lane, number>> = { bulk: 100, live: 300 }
  * would then allow less than the rate.
  */
 export const SLOTTED_AHEAD_MS: typeof AHEAD_MS = { bulk: 40, live: 80 };
+/** {@link OPENS_MS}, where concurrency is limited, too. */
 export const SLOTTED_OPENS_MS: typeof OPENS_MS = { bulk: 20, live: 60 };
 
 /** Longer than anything is booked ahead: where a rate changes, sends booked under the old one are over by then. */

@@ -1,5 +1,6 @@
 /** What a tenant keeps for a term of its own. */
 export const KEPT = ['payload', 'event', 'receipt', 'ledger', 'report'] as const;
+/** One of {@link KEPT}. */
 export type Kept = (typeof KEPT)[number];
 
 /** Days by what is kept for them; an absent one is for ever, or in a floor no day at all. */

@@ -29,7 +29,7 @@ export interface ResolveRequest {
   reason: string;
   by: ActBy;
   /** `scope` and `fingerprint` as for an operation. */
-  idempotency?: { scope: string; key: string; fingerprint: Buffer; keepMs: number };
+  idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: { ms: number } };
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(done: ResolvedDeliveries): unknown;
 }
@@ -73,7 +73,7 @@ export async function resolveDeliveries(
       idempotency && {
         hash: createHash('sha256').update(`${idempotency.scope}\n${idempotency.key}`).digest(),
         fingerprint: idempotency.fingerprint,
-        keepMs: idempotency.keepMs,
+        keepMs: idempotency.keep.ms,
       },
     );
     if (act && !act.repeated)

@@ -24,10 +24,10 @@ import { newestMadePlan } from '../../store/outages/outage-operations.ts';
 import { endOutage, holdPace, recoverOutage } from '../../store/outages/outage-states.ts';
 import { loadOutage, type Outage } from '../../store/outages/outages.ts';
 import { queueTrial } from '../../store/outages/trials.ts';
+import { logOutage } from '../../telemetry/outage-log.ts';
 import { beginAccepted } from '../accept-operation.ts';
 import { executePlan } from '../plans/execute-plan.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
-import { logOutage } from './log-outage.ts';
 import { BY_ITSELF, cancelWaiting, planWindow } from './plan-window.ts';
 
 const LOOKS_AT_ONCE = 50;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { refusedFrom } from '../partitions/refused-from.ts';
 import { onlyRow } from './only-row.ts';
+import { codeOf, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE } from './sqlstate.ts';
 
 /** What a migration is busy with: so many rows are passed before a file, or it waits for those who use a table. */
 export type MigrationProgress =
@@ -83,8 +84,8 @@ export class Batches {
 
 /** Whether a statement did not get a lock in time, or gave it up for others. */
 export function isWithoutLock(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return code === '55P03' || code === '40P01';
+  const code = codeOf(error);
+  return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED;
 }
 
 /**

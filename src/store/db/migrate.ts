@@ -1,9 +1,15 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { analyzeKept, type InTransaction, keepWeeks } from '../partitions/keep-weeks.ts';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
+import {
+  type Applied,
+  appliedFiles,
+  createTable,
+  driftProblem,
+  laterThan,
+  noteApplied,
+} from './applied-files.ts';
 import {
   AFTER_REFUSAL_MS,
   Batches,
@@ -12,22 +18,8 @@ import {
   LOCK_TIMEOUT_MS,
   type MigrationProgress,
 } from './batches.ts';
+import { filesProblem, type Migration, readMigrations } from './migration-files.ts';
 import { ensureUuidv7, versionProblem } from './server-version.ts';
-
-/** One numbered file of `migrations/`. */
-type Migration = {
-  name: string;
-  number: string;
-  sql: string;
-  checksum: string;
-  /** The earlier file that a version must know to run on the schema behind this one; any version may where absent. */
-  needs?: string;
-  /** The function that is called, in a transaction each time, until it says that the file may be applied. */
-  behind?: string;
-};
-
-/** The files that were applied, each with its checksum and what it needs. */
-type Applied = ReadonlyMap<string, { checksum: string; needs: string | null }>;
 
 /** The result of a migration run, or the one sentence that says why it did not run. */
 export type MigrationResult =
@@ -45,9 +37,6 @@ export type MigrateOptions = {
   /** Called behind each batch of what is copied, and behind each try that was given up. */
   onProgress?: (progress: MigrationProgress) => void;
 };
-
-/** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
-const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 
 /** Any constant does, as long as every migrator of every version uses this one. */
 const LOCK = '7210458331';
@@ -135,20 +124,11 @@ export async function pendingMigrations(
 
 async function withMigrations(
   url: string,
-  directory: URL = MIGRATIONS,
+  directory: URL | undefined,
   act: (client: pg.Client, migrations: readonly Migration[]) => Promise<MigrationResult>,
 ): Promise<MigrationResult> {
   const migrations = await readMigrations(directory);
-  const twice = migrations.find((migration, at) => migration.number === migrations[at - 1]?.number);
-  if (twice !== undefined) {
-    return {
-      ok: false,
-      problem: `Two migrations have the number ${twice.number}: give ${twice.name} the next free one.`,
-    };
-  }
-  const unclear = migrations
-    .map((each) => needProblem(each, migrations) ?? behindProblem(each))
-    .find((problem) => problem);
+  const unclear = filesProblem(migrations);
   if (unclear !== undefined) return { ok: false, problem: unclear };
   const client = new pg.Client({ connectionString: url, application_name: 'redrive migrate' });
   // A connection that is lost between two statements is reported by the next one.
@@ -199,11 +179,7 @@ async function migrateOnce(
         return step;
       }
       await client.query(next.sql);
-      await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
-        next.name,
-        next.checksum,
-      ]);
-      if (next.needs !== undefined) await keepNeed(client, next.name, next.needs);
+      await noteApplied(client, next);
     }
     await client.query('commit');
     if (problem !== undefined) return { problem };
@@ -279,100 +255,9 @@ async function makeWeeks(client: pg.Client): Promise<string | undefined> {
     }
 }
 
-async function createTable(client: pg.Client): Promise<void> {
-  await client.query('set local client_min_messages = warning');
-  await client.query(`create table if not exists schema_migrations (
-    name text primary key,
-    checksum text not null,
-    applied_at timestamptz not null default now()
-  )`);
-}
-
-/** Writes down what a file needs; the column is made with the first that needs something. */
-async function keepNeed(client: pg.Client, name: string, needs: string): Promise<void> {
-  await client.query('alter table schema_migrations add column if not exists needs text');
-  await client.query('update schema_migrations set needs = $2 where name = $1', [name, needs]);
-}
-
-async function appliedFiles(client: pg.Client): Promise<Applied> {
-  // By its name in a document: the column may not be there.
-  const { rows } = await client.query<{ name: string; checksum: string; needs: string | null }>(
-    `select name, checksum, to_jsonb(m)->>'needs' as needs from schema_migrations m`,
-  );
-  return new Map(rows.map(({ name, ...row }) => [name, row]));
-}
-
-/** The files of a later version behind those of this one, where this version may run on what they made. */
-function laterThan(migrations: readonly Migration[], done: Applied): string[] {
-  const known = new Set(migrations.map(({ name }) => name));
-  const last = migrations.at(-1)?.name ?? '';
-  return [...done]
-    .filter(([name, { needs }]) => name > last && (needs === null || known.has(needs)))
-    .map(([name]) => name)
-    .sort();
-}
-
 function warningsOf(later: readonly string[]): string[] {
   if (later.length === 0) return [];
   return [
     `This database has been migrated for a later version (${later.join(', ')}), whose schema this one may run on.`,
   ];
-}
-
-/** Forward only: an applied migration is never edited, never removed and never overtaken. */
-function driftProblem(migrations: readonly Migration[], done: Applied): string | undefined {
-  const known = new Set([...migrations.map(({ name }) => name), ...laterThan(migrations, done)]);
-  const unknown = [...done.keys()].find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    return `This database has the migration ${unknown}, which this version of Redrive does not know: run the version that made it, or a newer one.`;
-  }
-  const edited = migrations.find(
-    ({ name, checksum }) => done.has(name) && done.get(name)?.checksum !== checksum,
-  );
-  if (edited !== undefined) {
-    return `The migration ${edited.name} was edited after it had been applied: restore the file, and put the change into a new migration.`;
-  }
-  // One of a later version counts, too: this file was written beside it, and has never run on what it makes.
-  const last = [...done.keys()].sort().at(-1) ?? '';
-  const late = migrations.find(({ name }) => !done.has(name) && name < last);
-  if (late === undefined) return undefined;
-  return `The migration ${late.name} comes before ${last}, which has already been applied: give it the next free number.`;
-}
-
-/**
- * Says why a line that looks like a need is none. Taken for nothing, it would let every version run on a schema that may
- * lack what that version reads.
- */
-function needProblem({ name, sql, needs }: Migration, migrations: readonly Migration[]): string | undefined {
-  const lines = sql.match(/^[ \t]*--[ \t]*needs?(?:[ \t]*:|[ \t]+\d{4}).*$/gim) ?? [];
-  const earlier = migrations.some((each) => each.name === needs && each.name < name);
-  if (lines.length === 0 || (lines.length === 1 && earlier)) return undefined;
-  return `The migration ${name} says "${lines.join('" and "').trim()}": write one line \`-- Needs: 00NN-<subject>.sql\` that names a file before it.`;
-}
-
-/** Says why a line that looks as if something had to be copied first names no function: nothing would be copied. */
-function behindProblem({ name, sql, behind }: Migration): string | undefined {
-  const lines = sql.match(/^[ \t]*--[ \t]*behind[ \t]*:.*$/gim) ?? [];
-  if (lines.length === (behind === undefined ? 0 : 1)) return undefined;
-  return `The migration ${name} says "${lines.join('" and "').trim()}": write one line \`-- Behind: <function>\`.`;
-}
-
-async function readMigrations(directory: URL): Promise<Migration[]> {
-  const names = (await readdir(directory)).filter((name) => /^\d{4}-.+\.sql$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      // A checkout with other line ends is not an edit.
-      const sql = (await readFile(new URL(name, directory), 'utf8')).replaceAll('\r\n', '\n');
-      const [, needs] = /^-- Needs: (\d{4}-\S+\.sql)$/m.exec(sql) ?? [];
-      const [, behind] = /^-- Behind: ([a-z_]+)$/m.exec(sql) ?? [];
-      return {
-        name,
-        number: name.slice(0, 4),
-        sql,
-        checksum: createHash('sha256').update(sql).digest('hex'),
-        ...(needs === undefined ? {} : { needs }),
-        ...(behind === undefined ? {} : { behind }),
-      };
-    }),
-  );
 }

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
+import { codeOf, SERIALIZATION_FAILURE, wasUndone } from './sqlstate.ts';
 
 /** Connections to Postgres; a statement names the type of its rows. */
 export type Pool = Omit<pg.Pool, 'query'> & Queryable;
@@ -28,9 +29,6 @@ export type TransactionOptions = {
   /** Reads as of the moment that another transaction exported, which is still open; writes nothing. */
   snapshot?: string;
 };
-
-/** Serialization failure and deadlock: the server has undone everything, so that running it again is right. */
-const RETRYABLE = new Set(['40001', '40P01']);
 
 /** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, too many connections, and the codes of sockets. */
 const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
@@ -90,7 +88,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
  * calls gets it after the last run, as a serialization failure.
  */
 export class BeginAgain extends Error {
-  readonly code = '40001';
+  readonly code = SERIALIZATION_FAILURE;
 }
 
 /**
@@ -200,7 +198,7 @@ class BeginFailed extends Error {}
 
 function isRetryable(error: unknown): boolean {
   if (error instanceof BeginFailed) return isConnectionLost(error.cause);
-  return RETRYABLE.has(codeOf(error));
+  return wasUndone(error);
 }
 
 /** Messages of pg, which translates none and gives these no code, about a connection that is gone. */
@@ -235,11 +233,6 @@ export function isWithoutConnection(error: unknown): boolean {
 
 function isOfPg(error: unknown, messages: readonly string[]): boolean {
   return error instanceof Error && messages.some((message) => error.message.startsWith(message));
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : '';
 }
 
 function parseInt8(text: string): number | bigint {

@@ -1,7 +1,8 @@
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
-/** How long figures are kept by the minute, and by the hour. */
+/** How long figures are kept by the minute. */
 export const MINUTES_KEPT_HOURS = 48;
+/** How long they are kept by the hour. */
 export const HOURS_KEPT_DAYS = 90;
 
 /** Between two looks for figures that are older than that. */

@@ -5,6 +5,7 @@ import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { type Pool, withTransaction } from '../db/pool.ts';
 import type { Transaction } from '../db/queryable.ts';
+import { codeOf, QUERY_CANCELED } from '../db/sqlstate.ts';
 import { filterSql } from '../selection/filter-conditions.ts';
 import { inOrder } from '../selection/read-from.ts';
 
@@ -57,8 +58,6 @@ interface Place {
   id: Id<'delivery'>;
 }
 
-const QUERY_CANCELED = '57014';
-
 /**
  * Counts the deliveries that a filter selects, by group: exactly where there are no more than so many and the time
  * suffices, else the newest of them, which is a lower bound. All of it is read from one snapshot.
@@ -95,7 +94,7 @@ export async function groupDeliveries(
     },
     { isolation: 'repeatable read' },
   ).catch((error: unknown): Basis => {
-    if ((error as { code?: string }).code === QUERY_CANCELED && found) return 'atLeast';
+    if (codeOf(error) === QUERY_CANCELED && found) return 'atLeast';
     throw error;
   });
   if (!found) throw new Error('a count has no moment');

@@ -3,6 +3,7 @@ import { LOST_FAULT, WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { clockRanMs } from '../policy/held-by-windows.ts';
+import { hopsOf } from '../sending/queue-endpoints.ts';
 
 /** How many items of an endpoint a slice wants, or gets. */
 type Wanted = { endpointId: Id<'endpoint'>; count: number };
@@ -186,11 +187,7 @@ export async function holdOthers(
 ): Promise<void> {
   await tx.query(
     `with recursive hop as (
-      (select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
-      union all
-      select (select e.endpoint_id from queue e
-        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
-      from hop where hop.endpoint_id is not null
+      ${hopsOf('$1')}
     )
     insert into canaries as c (operation_id, endpoint_id, state, allowed)
     select $1, h.endpoint_id, 'held', 1 from hop h
@@ -210,11 +207,7 @@ export async function heldAlone(
 ): Promise<({ endpointId: Id<'endpoint'> } & Tally)[]> {
   const { rows } = await db.query<TallyRow>(
     `with recursive hop as (
-      (select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
-      union all
-      select (select e.endpoint_id from queue e
-        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
-      from hop where hop.endpoint_id is not null
+      ${hopsOf('$1')}
     ), busy as (select h.endpoint_id, c.operation_id, c.state, c.began_at from hop h left join canaries c
       on c.operation_id = $1 and c.endpoint_id = h.endpoint_id where h.endpoint_id is not null)
     select c.endpoint_id, f.attempts, f.bad from busy c cross join lateral (${FIRST_ATTEMPTS}) f

@@ -13,10 +13,16 @@ import type { SelectionCursor } from '../selection/selection-page.ts';
  * of the domain does not name (RD003).
  */
 
-/** Since when it runs, and how many items had ended by then: an estimate of its end begins with these. */
-const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
+/** How many of its items have ended. */
+const ENDED = `(
        select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
        from operation_counts c where c.operation_id = operations.id)`;
+
+/** Since when it runs, and how many items had ended by then: an estimate of its end begins with these. */
+const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = ${ENDED}`;
+
+/** A cancel that was asked for: nothing of it runs any more, and it waits for no time. */
+const CANCELLED = `control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null`;
 
 /** The condition that an operation is a plan that nobody has executed. */
 const UNEXECUTED = `exists (select from plans q where q.operation_id = operations.id and q.executed_at is null)`;
@@ -102,9 +108,7 @@ export async function commitControl(
         when selected_at is null then 'selecting'
         else 'running' end,
       running_since = case when $3 = 'run' then clock_timestamp() else running_since end,
-      ended_before = case when $3 = 'run' then (
-        select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
-        from operation_counts c where c.operation_id = operations.id) else ended_before end,
+      ended_before = case when $3 = 'run' then ${ENDED} else ended_before end,
       expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
         when $3 = 'run' and ${UNEXECUTED} then now() + ${LIFE_OF_PLAN}
         when $3 = 'run' and ${HELD_BY_POLICY} then now() + interval '${HOLD_EXPIRES_MS} milliseconds'
@@ -147,8 +151,7 @@ export async function commitControl(
 export async function cancelExpired(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `with cancelled as (
-      update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
-        expires_at = null
+      update operations set ${CANCELLED}
       where id = $1 and (control = 'pause' or state in ('halted', 'planned', 'awaiting_approval'))
         and expires_at < clock_timestamp() and closed_at is null
       returning id
@@ -169,7 +172,7 @@ export async function cancelExpired(db: Queryable, operationId: Id<'operation'>)
 export async function cancelFromOutside(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `with cancelled as (
-      update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
+      update operations set ${CANCELLED}
       where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null returning id
     ), unheld as (
       ${endsHold('cancelled', 'cancelled')}
@@ -240,8 +243,7 @@ export async function acceptJudged(tx: Transaction, operationId: Id<'operation'>
 /** Asks for the cancel of an operation that was rejected. */
 export async function cancelRejected(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
-       expires_at = null, next_event = 'control', next_event_at = now()
+    `update operations set ${CANCELLED}, next_event = 'control', next_event_at = now()
      where id = $1 and state = 'awaiting_approval'`,
     [operationId],
   );

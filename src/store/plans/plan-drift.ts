@@ -4,8 +4,8 @@ import type { ExclusionReason } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Pool } from '../db/pool.ts';
-import { withTransaction } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { withinTime } from '../db/within-time.ts';
 import { decisionSql, seenSql } from '../selection/fate.ts';
 import { type FilterSql, filterSql } from '../selection/filter-conditions.ts';
 import { type FrozenOperation, type PlannedFreeze, plannedBy } from '../selection/freeze.ts';
@@ -87,8 +87,6 @@ export async function countExcluded(
   return goneFrom(rows);
 }
 
-const QUERY_CANCELED = '57014';
-
 /** Counts the deliveries that match now and are not in the plan; undefined where that takes longer than `withinMs`. */
 export async function countAdded(
   pool: Pool,
@@ -100,21 +98,15 @@ export async function countAdded(
     'filter' in selection
       ? matchesOf(filterSql(tenantId, selection.filter, {}, p))
       : selectionPage(tenantId, selection, WHOLE, p);
-  try {
-    return await withTransaction(pool, async (tx) => {
-      await tx.query(`set local statement_timeout = ${Math.ceil(withinMs)}`);
-      const { rows } = await tx.query<{ items: number }>(
-        `select count(*)::int as items from (${matching}) m left join (
-           select u.id from plan_pages g cross join lateral unnest(g.ids) as u(id) where g.operation_id = ${p.add(id)}
-         ) w on w.id = m.id where w.id is null`,
-        p.values,
-      );
-      return rows[0]?.items ?? 0;
-    });
-  } catch (error) {
-    if ((error as { code?: string }).code === QUERY_CANCELED) return undefined;
-    throw error;
-  }
+  return withinTime(pool, withinMs, async (tx) => {
+    const { rows } = await tx.query<{ items: number }>(
+      `select count(*)::int as items from (${matching}) m left join (
+         select u.id from plan_pages g cross join lateral unnest(g.ids) as u(id) where g.operation_id = ${p.add(id)}
+       ) w on w.id = m.id where w.id is null`,
+      p.values,
+    );
+    return rows[0]?.items ?? 0;
+  });
 }
 
 const matchesOf = ({ from, where }: FilterSql) => `select d.id from ${from} where ${where.join(' and ')}`;

@@ -1,20 +1,10 @@
+import type { LateChange } from '../../domain/proof/addendum-payload.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Between two addenda of one operation. */
 const EVERY = `interval '1 minute'`;
-
-/** An item that changed after its report, since it was last told. */
-export interface LateChange {
-  executionId: Id<'execution'>;
-  deliveryId: Id<'delivery'>;
-  /** The one that was sent in its place, under a new identity. */
-  newDeliveryId?: Id<'delivery'>;
-  from: ExecutionState;
-  to: ExecutionState;
-  at: Date;
-}
 
 /** An addendum as it was signed. */
 export interface SignedAddendum {

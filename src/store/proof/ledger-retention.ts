@@ -4,14 +4,6 @@ import type { Queryable, Transaction } from '../db/queryable.ts';
 /** How long the deliveries of a plan that nobody executed can be listed after its end. */
 export const ENDED_PLAN_DAYS = 7;
 
-/** The tenants whose ledgers are kept for a limited time. */
-export async function tenantsWithLedgerRetention(db: Queryable): Promise<Id<'tenant'>[]> {
-  const { rows } = await db.query<{ id: Id<'tenant'> }>(
-    `select id from tenants where settings ? 'ledgerRetentionDays' order by id`,
-  );
-  return rows.map((row) => row.id);
-}
-
 /** Whether the lines of a signed ledger have gone: the first of them go first. */
 export async function linesAreGone(
   db: Queryable,

@@ -19,6 +19,7 @@ import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { clockRunsOut, heldUntil } from '../policy/held-by-windows.ts';
 import { lastHolds } from '../policy/holds.ts';
 import { waitsUntil } from '../sending/disabled-endpoints.ts';
+import { hopsOf } from '../sending/queue-endpoints.ts';
 import { queueOwners } from '../sending/queue-owners.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
@@ -140,11 +141,7 @@ async function waitsOfOperations(
     factsOf(`select f.* from operations o cross join lateral (
       select x.* from (
         with recursive hop as (
-          (select endpoint_id from queue where in_queue and worked_by = o.id order by endpoint_id limit 1)
-          union all
-          select (select e.endpoint_id from queue e
-            where e.in_queue and e.worked_by = o.id and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
-          from hop where hop.endpoint_id is not null
+          ${hopsOf('o.id')}
         )
         select endpoint_id from hop where endpoint_id is not null limit ${ENDPOINTS_OF_OPERATION}
       ) h cross join lateral (

@@ -20,6 +20,7 @@ export const KEPT_FOR = [
   'sent_again',
   'replay',
 ] as const;
+/** One of {@link KEPT_FOR}. */
 export type KeptFor = (typeof KEPT_FOR)[number];
 
 /** SQL: when an event of the tenant `t` must have been accepted to be past its term now; null where it stays for ever. */

@@ -1,17 +1,9 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { lookedUp } from '../db/looked-up.ts';
 import { onlyRow } from '../db/only-row.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { KEPT_FOR_SQL, type KeptFor, namingSql, PAST_TERM_BEFORE, pinningSql } from './kept-events.ts';
 import { closeToSelection } from './removal-gate.ts';
-
-/** The tenants whose events are kept for a limited time. */
-export async function tenantsWithEventTerm(db: Queryable): Promise<Id<'tenant'>[]> {
-  const { rows } = await db.query<{ id: Id<'tenant'> }>(
-    `select id from tenants where settings ? 'eventRetentionDays' order by id`,
-  );
-  return rows.map((row) => row.id);
-}
 
 /** How much one removal does: it is one transaction, for which selections of the tenant wait. */
 export interface RemovalSize {

@@ -1,22 +1,6 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { removeFirst } from '../proof/ledger-retention.ts';
-
-/** The tenants that keep closed operations for a limited time. */
-export async function tenantsWithReportTerm(db: Queryable): Promise<Id<'tenant'>[]> {
-  const { rows } = await db.query<{ id: Id<'tenant'> }>(
-    `select id from tenants where settings ? 'reportRetentionDays' order by id`,
-  );
-  return rows.map((row) => row.id);
-}
-
-/** The tenants whose receipts of refused requests go. */
-export async function tenantsWithReceiptTerm(db: Queryable): Promise<Id<'tenant'>[]> {
-  const { rows } = await db.query<{ id: Id<'tenant'> }>(
-    `select id from tenants where settings ?| array['receiptRetentionDays', 'eventRetentionDays'] order by id`,
-  );
-  return rows.map((row) => row.id);
-}
 
 /** Tables that have rows of an operation, each before those that it refers to. */
 const OF_AN_OPERATION = [

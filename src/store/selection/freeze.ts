@@ -4,7 +4,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { lookedUp } from '../db/looked-up.ts';
 import { named } from '../db/named.ts';
 import { Parameters } from '../db/parameters.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { keepFromRemoval } from '../retention/removal-gate.ts';
 import { kept } from '../settling/ends.ts';
@@ -92,18 +92,29 @@ export async function freezePage(
   tx: Transaction,
   operation: FrozenOperation,
   stretch: Stretch,
-  { only, again = false, unopposed = false, planned }: FreezeOptions = {},
+  options: FreezeOptions = {},
 ): Promise<Frozen> {
   await keepFromRemoval(tx, operation.tenantId);
+  const { rows } = await tx.query<FrozenRow>(freezeStatement(operation, stretch, options));
+  const row = rows[0] as FrozenRow;
+  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with
+  // an attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is
+  // not.
+  await refoldDeliveries(tx, row.pending);
+  return {
+    selected: row.selected,
+    raced: row.raced,
+    ...(row.last_id !== null
+      ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
+      : {}),
+  };
+}
+
+function freezeStatement(operation: FrozenOperation, stretch: Stretch, options: FreezeOptions) {
   const p = new Parameters();
-  const { tenantId, selection, watermark } = operation;
-  const page =
-    only && !again && !planned && 'filter' in selection && selection.filter.newest
-      ? // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
-        stillSelected(tenantId, selection, only, p, watermark)
-      : only
-        ? deliveriesPage(tenantId, selection, only, p)
-        : selectionPage(tenantId, selection, stretch, p, watermark);
+  const { selection, newIdentity } = operation;
+  const { again = false, unopposed = false, planned } = options;
+  const page = pageSql(operation, stretch, options, p);
   const op = p.add(operation.id);
   const { giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
   const decision = decisionSql(
@@ -117,7 +128,6 @@ export async function freezePage(
     planned || again
       ? `(select w.version from plan_endpoints w where w.operation_id = ${op} and w.endpoint_id = d.endpoint_id)`
       : 'null';
-  const { newIdentity } = operation;
   const matches = `${p.add(matchFilter ?? false)}::boolean`;
   const ambiguous = `${p.add(onAmbiguous ?? null)}::text`;
   const undisputed = unopposed ? '' : 'on conflict do nothing';
@@ -205,21 +215,21 @@ export async function freezePage(
         where ${newIdentity ? 'false' : '(d.id not in (select i.delivery_id from inserted i)) is false'}
           and d.state not in ('delivered', 'pending') and d.decision <> 'repeat'
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`;
-  const result = await tx.query<FrozenRow>(
-    'deliveryIds' in selection ? named('freeze', text, p.values) : { text, values: p.values },
-  );
-  const row = result.rows[0] as FrozenRow;
-  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with
-  // an attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is
-  // not.
-  await refoldDeliveries(tx, row.pending);
-  return {
-    selected: row.selected,
-    raced: row.raced,
-    ...(row.last_id !== null
-      ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
-      : {}),
-  };
+  return 'deliveryIds' in selection ? named('freeze', text, p.values) : { text, values: p.values };
+}
+
+/** The deliveries to decide: those that are named, or a stretch of the selection. */
+function pageSql(
+  { tenantId, selection, watermark }: FrozenOperation,
+  stretch: Stretch,
+  { only, again, planned }: FreezeOptions,
+  p: Parameters,
+): string {
+  if (!only) return selectionPage(tenantId, selection, stretch, p, watermark);
+  // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
+  if (!again && !planned && 'filter' in selection && selection.filter.newest)
+    return stillSelected(tenantId, selection, only, p, watermark);
+  return deliveriesPage(tenantId, selection, only, p);
 }
 
 /** Makes a delivery under a new identity for each that is decided to be sent; it has no place in the order of a key. */
@@ -262,45 +272,4 @@ export function plannedBy(
           }`,
         }),
   };
-}
-
-/** Excludes as `changed_since` the deliveries that kept changing hands while they were being frozen. */
-export async function excludeChanged(
-  db: Queryable,
-  { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
-  ids: Id<'delivery'>[],
-): Promise<void> {
-  const p = new Parameters();
-  await db.query(
-    `insert into exclusions (operation_id, delivery_id, reason)
-     select ${p.add(id)}::uuid, d.id, 'changed_since' from (${deliveriesPage(tenantId, selection, ids, p)}) d
-     on conflict do nothing`,
-    p.values,
-  );
-}
-
-/**
- * Excludes, with the reason, the deliveries of executions that were named and are not the newest of their chain, or not
- * as they were asked for.
- */
-export async function excludeUnretried(
-  db: Queryable,
-  operationId: Id<'operation'>,
-  tenantId: Id<'tenant'>,
-  executionIds: Id<'execution'>[],
-): Promise<void> {
-  await db.query(
-    `insert into exclusions (operation_id, delivery_id, reason)
-     select distinct on (d.id) $1::uuid, d.id, case
-       when d.state = 'delivered' then 'already_delivered'
-       when exists (select from executions c where c.delivery_id = x.delivery_id and c.parent_id = x.id and c.keeps_slot)
-         then 'already_retried'
-       else 'not_retryable' end
-     from execution_records x join deliveries d on d.id = x.delivery_id
-     where x.tenant_id = $2 and x.id = any($3::uuid[])
-       and not exists (select from execution_records i where i.delivery_id = d.id and i.operation_id = $1)
-     order by d.id, x.generation desc
-     on conflict do nothing`,
-    [operationId, tenantId, executionIds],
-  );
 }

@@ -4,6 +4,7 @@ import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { heldUntil } from '../policy/held-by-windows.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { WAITS_UNTIL } from './disabled-endpoints.ts';
+import { hopsOf } from './queue-endpoints.ts';
 
 /** An endpoint that has unsent work for one owner, and the facts that hold that work back. */
 export interface ReadyEndpoint {
@@ -55,13 +56,6 @@ export function lookedAtInMs(inMs: number): number {
   return inMs === Number.POSITIVE_INFINITY ? LOOK_AGAIN_MS : inMs;
 }
 
-/** The endpoints of a queue, each found behind the one before it. */
-const HOP = `(select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
-      union all
-      select (select e.endpoint_id from queue e
-        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
-      from hop where hop.endpoint_id is not null`;
-
 /**
  * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
  * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
@@ -79,7 +73,7 @@ export async function readyEndpoints(
     // It is asked for at each wake of the live lane, and planning it would cost more than running it.
     name: only ? 'ready-endpoints-of' : 'ready-endpoints',
     text: `with recursive hop as (
-      ${only ? 'select unnest($5::uuid[]) as endpoint_id' : HOP}
+      ${only ? 'select unnest($5::uuid[]) as endpoint_id' : hopsOf('$1')}
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)

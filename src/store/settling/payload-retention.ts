@@ -5,14 +5,6 @@ import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { ignoreWaitingWithoutPayload } from './settlement.ts';
 
-/** The tenants whose payloads are kept for a limited time. */
-export async function tenantsWithRetention(db: Queryable): Promise<Id<'tenant'>[]> {
-  const { rows } = await db.query<{ id: Id<'tenant'> }>(
-    `select id from tenants where settings ? 'payloadRetentionDays' order by id`,
-  );
-  return rows.map((row) => row.id);
-}
-
 /** The result of one round of expiry. */
 export interface Expired {
   /** Payloads that went. */

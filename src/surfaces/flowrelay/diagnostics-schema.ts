@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ENDPOINT_STATES } from '../../domain/endpoints/endpoint-state.ts';
-
 import { shownId, shownTime } from '../native/fields.ts';
 import { GuidanceView, ReceiptSummary, ReceiptView } from './receipt-schema.ts';
 

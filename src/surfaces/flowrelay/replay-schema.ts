@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ENDPOINT_STATES } from '../../domain/endpoints/endpoint-state.ts';
-
 import { GRANTS } from '../../domain/tenancy/grant.ts';
 import { shownId, shownTime } from '../native/fields.ts';
 import { READINESS_REASONS } from './domain/plan-replay.ts';

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { Caller } from '../../api/authentication/caller.ts';
-
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { alias, showId } from '../../domain/tenancy/typed-id.ts';
 import { RISK_WORDS } from './domain/handoff-words.ts';

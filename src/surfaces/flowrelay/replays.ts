@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { type Problem, problem } from '../../api/problems/problem.ts';
 import type { Reply } from '../../api/reply.ts';
-import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
+import { readIdempotencyKey, replayedHeaders } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import { alias } from '../../domain/tenancy/typed-id.ts';
 import { idField, idParams } from '../native/fields.ts';
@@ -155,7 +155,7 @@ function answer(result: ReplayResult, status: number, requestId: string): Reply 
     return {
       status,
       body: replayView(result.replay),
-      headers: result.repeated ? { 'idempotency-replayed': 'true' } : {},
+      headers: replayedHeaders(result.repeated),
     };
   switch (result.code) {
     case 'not_found':

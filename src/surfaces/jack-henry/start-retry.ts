@@ -3,14 +3,8 @@ import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../api/problems/problem.ts';
 import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import type { Reply } from '../../api/reply.ts';
-import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
-  readIdempotencyKey,
-  requestFingerprint,
-} from '../../api/requests/idempotency.ts';
+import { keyedRequest, readIdempotencyKey, replayedHeaders } from '../../api/requests/idempotency.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { findEvent } from '../../store/reading/event-reads.ts';
@@ -61,12 +55,11 @@ export async function startRetry(
     ...(key === undefined
       ? {}
       : {
-          idempotency: {
-            scope: idempotencyScope(tenant.id, 'jack-henry', `POST ${routeTemplate}`),
+          idempotency: keyedRequest(
             key,
-            fingerprint: requestFingerprint({ method: 'POST', routeTemplate, params: ids, body: rawBody }),
-            keep: { ms: IDEMPOTENCY_KEEP_MS },
-          },
+            { tenantId: tenant.id, surface: 'jack-henry', path: routeTemplate },
+            { params: ids, body: rawBody },
+          ),
         }),
     render: ({ operation }) => ({ status, retryId: operation.id }),
   });
@@ -75,7 +68,7 @@ export async function startRetry(
       status: status === 'accepted' ? 202 : 200,
       text: result.body,
       contentType: 'application/json',
-      headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
+      headers: replayedHeaders(result.replayed),
     };
   if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
   if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);

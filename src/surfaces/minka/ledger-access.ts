@@ -1,7 +1,6 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { TenantRef } from '../../api/authentication/caller.ts';
 import type { RateLimiter } from '../../api/limits/rate-limit.ts';
-
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { type AccessAction, isGranted, type NamedSigner } from './access-rule.ts';

@@ -1,6 +1,5 @@
 import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../api/problems/problem.ts';
-
 import { readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';

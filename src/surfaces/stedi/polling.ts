@@ -8,7 +8,6 @@ import { FileExecutionSummary, fileExecutionSummary } from './execution-view.ts'
 import { listedOrLater } from './listed-or-later.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
-
 import { readEndedHorizon } from './store/ended-horizon.ts';
 import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
 

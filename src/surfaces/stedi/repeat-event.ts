@@ -2,12 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../api/problems/problem.ts';
-import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
-  readIdempotencyKey,
-  requestFingerprint,
-} from '../../api/requests/idempotency.ts';
+import { keyedRequest, readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { ActBy } from '../../domain/audit/audit-action.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
@@ -105,12 +100,12 @@ async function repeatOnce(
   by: ActBy,
   key: string,
 ): Promise<Repeated | Problem> {
-  const use = {
-    scope: idempotencyScope(tenantId, 'stedi', `POST ${PATH}`),
-    keyHash: createHash('sha256').update(key).digest(),
-    tenantId,
-    fingerprint: requestFingerprint({ method: 'POST', routeTemplate: PATH, params: { eventId }, body: {} }),
-  };
+  const { scope, fingerprint, keep } = keyedRequest(
+    key,
+    { tenantId, surface: 'stedi', path: PATH },
+    { params: { eventId }, body: {} },
+  );
+  const use = { scope, keyHash: createHash('sha256').update(key).digest(), tenantId, fingerprint };
   const held = await lockKey<Id<'event'>>(db, use);
   if (held.found === 'stored')
     return held.fingerprint.equals(use.fingerprint)
@@ -125,7 +120,7 @@ async function repeatOnce(
     status: 200,
     body: repeated.json,
     whileOpen: false,
-    expiresAt: new Date(Date.now() + IDEMPOTENCY_KEEP_MS),
+    expiresAt: new Date(Date.now() + keep.ms),
   });
   return repeated;
 }

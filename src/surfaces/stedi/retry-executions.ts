@@ -2,12 +2,7 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { problem } from '../../api/problems/problem.ts';
 import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
-import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
-  readIdempotencyKey,
-  requestFingerprint,
-} from '../../api/requests/idempotency.ts';
+import { keyedRequest, readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../domain/operations/selection.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
@@ -101,17 +96,11 @@ export function retryExecutionsRoutes(deps: ApiDeps): Route[] {
           ...(key === undefined
             ? {}
             : {
-                idempotency: {
-                  scope: idempotencyScope(tenant.id, 'stedi', `POST ${PATH}`),
+                idempotency: keyedRequest(
                   key,
-                  fingerprint: requestFingerprint({
-                    method: 'POST',
-                    routeTemplate: PATH,
-                    params: {},
-                    body: rawBody,
-                  }),
-                  keep: { ms: IDEMPOTENCY_KEEP_MS },
-                },
+                  { tenantId: tenant.id, surface: 'stedi', path: PATH },
+                  { params: {}, body: rawBody },
+                ),
               }),
           render: () => null,
         });

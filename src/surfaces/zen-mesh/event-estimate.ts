@@ -3,10 +3,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../store/db/only-row.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Pool } from '../../store/db/pool.ts';
-import { withTransaction } from '../../store/db/pool.ts';
+import { withinTime } from '../../store/db/within-time.ts';
 import { filterSql } from '../../store/selection/filter-conditions.ts';
-
-const STATEMENT_TIMED_OUT = '57014';
 
 interface PlanRow {
   'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }];
@@ -29,18 +27,10 @@ export async function estimateEvents(
       and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
       -- As an array: for one look-up a row the planner would expect next to nothing.
       and d.endpoint_id = any(array(select n.id from endpoints n where n.tenant_id = ${p.add(tenantId)} and n.state = 'enabled'))`;
-  try {
-    return await withTransaction(pool, async (db) => {
-      await db.query(`select set_config('statement_timeout', $1, true)`, [String(budgetMs)]);
-      const counted = await db.query<{ events: number }>(
-        `select count(*)::int as events from (${selected}) s`,
-        p.values,
-      );
-      return onlyRow(counted).events;
-    });
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== STATEMENT_TIMED_OUT) throw error;
-    const explained = await pool.query<PlanRow>(`explain (format json) ${selected}`, p.values);
-    return Math.round(onlyRow(explained)['QUERY PLAN'][0].Plan['Plan Rows']);
-  }
+  const counted = await withinTime(pool, budgetMs, (tx) =>
+    tx.query<{ events: number }>(`select count(*)::int as events from (${selected}) s`, p.values),
+  );
+  if (counted) return onlyRow(counted).events;
+  const explained = await pool.query<PlanRow>(`explain (format json) ${selected}`, p.values);
+  return Math.round(onlyRow(explained)['QUERY PLAN'][0].Plan['Plan Rows']);
 }

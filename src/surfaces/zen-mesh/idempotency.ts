@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import type { TenantRef } from '../../api/authentication/caller.ts';
 import { problem } from '../../api/problems/problem.ts';
 import { IDEMPOTENCY_KEEP_MS, idempotencyScope } from '../../api/requests/idempotency.ts';
-
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
-import type { AcceptRequest } from '../../operations/accept-operation.ts';
+import type { AcceptRequest } from '../../operations/accepting/accept-request.ts';
 import type { ZenProblem } from './problems.ts';
 
 /** The header, for the documents of routes. */

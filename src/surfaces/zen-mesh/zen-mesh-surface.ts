@@ -2,7 +2,6 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { apiKeyHeader, bearerToken, callerOf, tenantFor } from '../../api/authentication/authentication.ts';
 import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
 import { isProblem, type Problem, problem } from '../../api/problems/problem.ts';
-
 import type { CredentialRequest, Surface } from '../../api/surface.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';

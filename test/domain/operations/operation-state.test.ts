@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import {
   OPERATION_ENDS,
@@ -7,18 +6,13 @@ import {
   type OperationState,
 } from '../../../src/domain/operations/operation-state.ts';
 import { useStore } from '../../support/store/use-store.ts';
+import { expectSameTransitions, filesThatChangeStatesOf } from '../../support/transitions.ts';
 
 const store = useStore();
 
 describe('the transitions of operations', () => {
   test('are the same in the domain and in the schema, for every pair of states', async () => {
-    const rows = await store.rows(
-      `select f, t, operation_may_become(f, t) as may from unnest($1::text[]) f cross join unnest($1::text[]) t`,
-      [OPERATION_STATES],
-    );
-    expect(rows).toHaveLength(OPERATION_STATES.length ** 2);
-    for (const { f, t, may } of rows)
-      expect({ f, t, may }).toEqual({ f, t, may: OPERATION_TRANSITIONS[f as OperationState].includes(t) });
+    await expectSameTransitions(store, 'operation_may_become', OPERATION_TRANSITIONS);
   });
 
   test('are kept by the database, whichever statement would change a state', async () => {
@@ -58,14 +52,6 @@ describe('the transitions of operations', () => {
   });
 
   test('are made by one file of statements', async () => {
-    const root = new URL('../../../src/', import.meta.url);
-    const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));
-    const changing: string[] = [];
-    for (const name of files) {
-      const statements =
-        (await readFile(new URL(name, root), 'utf8')).match(/update operations\b[^;`]*?\bwhere\b/g) ?? [];
-      if (statements.some((text) => /\bstate = /.test(text))) changing.push(name);
-    }
-    expect(changing).toEqual(['store/operations/operation-states.ts']);
+    expect(await filesThatChangeStatesOf('operations')).toEqual(['store/operations/operation-states.ts']);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { ENDPOINT_STATES } from '../../../src/domain/endpoints/endpoint-state.ts';
-
 import { OPERATION_STATES } from '../../../src/domain/operations/operation-state.ts';
 import {
   exclusionOf,

@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import {
   OUTAGE_CAUSES,
@@ -8,18 +7,13 @@ import {
   type OutageState,
 } from '../../../src/domain/outages/outage-state.ts';
 import { useStore } from '../../support/store/use-store.ts';
+import { expectSameTransitions, filesThatChangeStatesOf } from '../../support/transitions.ts';
 
 const store = useStore();
 
 describe('the transitions of outages', () => {
   test('are the same in the domain and in the schema, for every pair of states', async () => {
-    const rows = await store.rows(
-      `select f, t, outage_may_become(f, t) as may from unnest($1::text[]) f cross join unnest($1::text[]) t`,
-      [OUTAGE_STATES],
-    );
-    expect(rows).toHaveLength(OUTAGE_STATES.length ** 2);
-    for (const { f, t, may } of rows)
-      expect({ f, t, may }).toEqual({ f, t, may: OUTAGE_TRANSITIONS[f as OutageState].includes(t) });
+    await expectSameTransitions(store, 'outage_may_become', OUTAGE_TRANSITIONS);
   });
 
   test('are kept by the database, whichever statement would change a state', async () => {
@@ -64,15 +58,7 @@ describe('the transitions of outages', () => {
   });
 
   test('are made by one file of statements', async () => {
-    const root = new URL('../../../src/', import.meta.url);
-    const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));
-    const changing: string[] = [];
-    for (const name of files) {
-      const statements =
-        (await readFile(new URL(name, root), 'utf8')).match(/update outages\b[^;`]*?\bwhere\b/g) ?? [];
-      if (statements.some((text) => /\bstate = /.test(text.split(/\bwhere\b/)[0] ?? ''))) changing.push(name);
-    }
-    expect(changing).toEqual(['store/outages/outage-states.ts']);
+    expect(await filesThatChangeStatesOf('outages')).toEqual(['store/outages/outage-states.ts']);
   });
 
   test.each([

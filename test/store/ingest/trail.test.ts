@@ -153,7 +153,7 @@ describe('settling many that are unknown', () => {
               scope: tenant.id,
               key,
               fingerprint: Buffer.from(JSON.stringify(selection)),
-              keepMs: 60_000,
+              keep: { ms: 60_000 },
             },
           }),
       render: (done) => done,

@@ -1,11 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
-import {
-  type AcceptRequest,
-  type AcceptResult,
-  acceptOperation,
-} from '../../../src/operations/accept-operation.ts';
+import { type AcceptResult, acceptOperation } from '../../../src/operations/accept-operation.ts';
+import type { AcceptRequest } from '../../../src/operations/accepting/accept-request.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import { removeOperations } from '../../../src/store/retention/remove-operations.ts';

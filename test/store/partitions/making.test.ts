@@ -4,7 +4,7 @@ import { OUTAGE_RULES } from '../../../src/domain/outages/outage-rules.ts';
 import { endOf, weekOf, weeksAhead } from '../../../src/domain/partitions/weeks.ts';
 import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
-import { Recorder } from '../../../src/sending/recorder.ts';
+import { Recorder } from '../../../src/sending/recording/recorder.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { PARTITIONED_TABLES } from '../../../src/store/partitions/partitioned-tables.ts';

@@ -4,7 +4,7 @@ import type { OutageWindow } from '../../../src/domain/outages/outage-window.ts'
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { testEndpoint } from '../../../src/ingest/test-endpoint.ts';
 import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
-import { Recorder } from '../../../src/sending/recorder.ts';
+import { Recorder } from '../../../src/sending/recording/recorder.ts';
 import { countWindow, findOutage } from '../../../src/store/outages/outages.ts';
 import { findExactly } from '../../../src/store/reading/search.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';

@@ -11,7 +11,6 @@ import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import type { FreezeRefused } from '../../../src/store/operations/closing.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
-
 import { quietContext } from '../engine/quiet-context.ts';
 
 const SEALER = createSealer(randomBytes(32));

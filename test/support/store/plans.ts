@@ -1,7 +1,8 @@
 import type { AskedPlan, Plan } from '../../../src/domain/operations/plan.ts';
 import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
-import { type AcceptRequest, acceptOperation } from '../../../src/operations/accept-operation.ts';
+import { acceptOperation } from '../../../src/operations/accept-operation.ts';
+import type { AcceptRequest } from '../../../src/operations/accepting/accept-request.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
 import { type ExecuteResult, executePlan } from '../../../src/operations/plans/execute-plan.ts';
 import { type PlanSteps, planNext } from '../../../src/operations/plans/make-plan.ts';

@@ -24,6 +24,8 @@ export type FlowRelayScene = {
   ): Promise<Answer>;
   /** Sends an event; the id of its receipt. */
   send(event?: Record<string, unknown>): Promise<string>;
+  /** Sends an event that is refused once its tenant is known; the id of its receipt. */
+  rejected(event?: unknown): Promise<string>;
   receipt(receiptId: string): Promise<Shown>;
   guide(receiptId: string, query?: string): Promise<Shown>;
   /** Waits until the receipt has this outcome. */
@@ -78,6 +80,13 @@ export async function createFlowRelayScene(
         body: { type: 'order.paid', payload: { n: 1 }, ...event },
       });
       return receiptIdOf(accepted.body.eventId);
+    },
+    async rejected(event = { type: 1 }) {
+      const refused = await call('POST', '/api/v1/events', { body: event });
+      if (refused.status < 400) throw new Error(`it was taken: ${refused.text}`);
+      const listed = await call('GET', `/flowrelay/v1/receipts?requestId=${refused.body.instance}`);
+      if (listed.body.items.length !== 1) throw new Error(`it has no receipt: ${listed.text}`);
+      return listed.body.items[0].receiptId;
     },
     async receipt(receiptId) {
       return (await client.expect(200, 'GET', `/flowrelay/v1/receipts/${receiptId}`, { key: tenant.key }))

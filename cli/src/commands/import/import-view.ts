@@ -23,6 +23,7 @@ export function importFacts(shown: Import): (readonly [string, unknown])[] {
   ];
 }
 
+/** The columns of a list of imports. */
 export const IMPORT_COLUMNS: readonly Column<Import>[] = [
   { head: 'import', cell: ({ id }) => id },
   { head: 'from', cell: ({ from }) => from },

@@ -171,4 +171,5 @@ async function sayRefused({ speaker }: Context, { calls }: Api, { id, refused }:
   speaker.say(`All of them: redrive imports lines ${id} --result refused`);
 }
 
+/** The command that imports a file. */
 export const IMPORT: readonly Command[] = [importing];

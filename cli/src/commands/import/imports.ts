@@ -99,4 +99,5 @@ const abandon = command({
   },
 });
 
+/** The commands about imports. */
 export const IMPORTS: readonly Command[] = [listing, get, lines, close, abandon];

@@ -115,6 +115,7 @@ async function isMeasured(context: Context, api: Api, { id }: Plan, waiting: Wai
   }
 }
 
+/** The command that runs a plan. */
 export const retryExecute = command({
   path: ['retry', 'execute'],
   summary: 'Run a plan, by the hash of what it showed',

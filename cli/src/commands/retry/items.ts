@@ -41,6 +41,7 @@ const PLAN_ITEM_COLUMNS: Column<Loose>[] = [
   { head: 'left out for', cell: ({ leftOutFor }) => leftOutFor },
 ];
 
+/** The command that lists a ledger. */
 export const retryItems = command({
   path: ['retry', 'items'],
   summary: 'List the items of an operation, or the deliveries of a plan',

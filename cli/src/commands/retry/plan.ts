@@ -17,6 +17,7 @@ export async function withIdsRead<Flags extends SelectionFlags>(
     : flags;
 }
 
+/** The command that makes a plan. */
 export const retryPlan = command({
   path: ['retry', 'plan'],
   summary: 'Show what a retry would do, and keep it to be executed by its hash',

@@ -95,4 +95,5 @@ const proof = command({
   },
 });
 
+/** The commands about what came of an operation. */
 export const REPORTING: readonly Command[] = [report, addenda, proof];

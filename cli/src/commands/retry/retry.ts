@@ -6,6 +6,7 @@ import { REPORTING } from './report.ts';
 import { retryRun } from './run.ts';
 import { STEERING } from './steer.ts';
 
+/** The commands about recoveries. */
 export const RETRY: readonly Command[] = [
   retryRun,
   retryPlan,

@@ -12,6 +12,7 @@ import { type Plan, planLines, runWords } from './plan-view.ts';
 import { SELECTION_FLAGS, selectionOf, selectionWords } from './selection.ts';
 import { UnfinishedRun } from './unfinished.ts';
 
+/** The command that plans and runs in one go. */
 export const retryRun = command({
   path: ['retry', 'run'],
   summary: 'Plan a retry, show it, have it confirmed, and run it',

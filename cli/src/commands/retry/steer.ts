@@ -172,6 +172,7 @@ const emergency = command({
   },
 });
 
+/** The commands that steer an operation. */
 export const STEERING: readonly Command[] = [
   watch,
   pause,

@@ -11,6 +11,7 @@ interface Happened {
   note?: string | undefined;
 }
 
+/** What was done to an operation, in words. */
 export const DID: Readonly<Record<string, string>> = {
   accept: 'Accepted',
   plan: 'Planned',

@@ -1,11 +1,9 @@
-import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { whole } from '../../format/numbers.ts';
-import { Equation } from '../../ui/charts/equation.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
-import { State } from '../../ui/state.tsx';
 import { Actor, Time } from '../../ui/text.tsx';
+import { Became } from './became.tsx';
 
 /** The result of an operation that was not signed, said to be so. */
 export function UnsignedReport({ report, detail }: { report: Schema<'ClosureReport'>; detail: string }) {
@@ -15,16 +13,7 @@ export function UnsignedReport({ report, detail }: { report: Schema<'ClosureRepo
       <Notice tone="care" title="This report is not signed">
         <p>{detail}</p>
       </Notice>
-      <Section title="What became of each delivery" aside={<State state={report.state} />}>
-        <Equation
-          counts={counts}
-          link={(part, children) => (
-            <Link to="/operations/$id/items" params={{ id }} search={part ? { state: part } : {}}>
-              {children}
-            </Link>
-          )}
-        />
-      </Section>
+      <Became id={id} state={report.state} counts={counts} />
       <Section title="About it">
         <Facts
           facts={{

@@ -17,7 +17,6 @@ import {
   MAX_ACCESS_RULES,
   type StoredAccessRule,
 } from '../store/access-rules.ts';
-
 import { isPublicKey, isSignerHandle } from './signers.ts';
 
 /** A value, or one of several. */

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
-
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { SIGNER_PROOFS, type SignerProof } from '../../../domain/tenancy/signer-proof.ts';

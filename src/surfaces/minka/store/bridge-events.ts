@@ -1,9 +1,9 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Pool } from '../../../store/db/pool.ts';
-import { withTransaction } from '../../../store/db/pool.ts';
+import { codeOf } from '../../../store/db/sqlstate.ts';
+import { withinTime } from '../../../store/db/within-time.ts';
 import { bound } from '../../../store/selection/filter-conditions.ts';
-
 import {
   BRIDGE_EVENT_FIELDS,
   type BridgeEventCondition,
@@ -31,6 +31,8 @@ export type BridgeEventPage =
 /** Matching a pattern must not hold Postgres up for longer. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
+const INVALID_REGULAR_EXPRESSION = '2201B';
+
 /** An open delivery is on its way, even where it has failed before; one that will never be sent is cancelled. */
 const STATUS = `case when d.state = 'delivered' then 'delivered'
     when exists (select from queue q where q.delivery_id = d.id) then 'pending'
@@ -56,20 +58,17 @@ export async function listBridgeEvents(
     ...conditions.map((condition) => conditionSql(condition, bridge, p)),
   ];
   try {
-    return await withTransaction(pool, async (db) => {
-      await db.query(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-      const { rows } = await db.query<EventRow>(
+    const found = await withinTime(pool, STATEMENT_TIMEOUT_MS, (tx) =>
+      tx.query<EventRow>(
         `select d.id, d.event_id, d.attempts, d.accepted_at, d.state_changed_at, ${STATUS} as status
          from deliveries d where ${where.join('\n and ')}
          order by d.accepted_at desc, d.id desc offset ${p.add(page.offset)} limit ${p.add(page.limit)}`,
         p.values,
-      );
-      return { ok: true, events: rows.map(eventFrom) };
-    });
+      ),
+    );
+    return found ? { ok: true, events: found.rows.map(eventFrom) } : { ok: false, code: 'too_slow' };
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (code === '2201B') return { ok: false, code: 'regex_invalid' };
-    if (code === '57014') return { ok: false, code: 'too_slow' };
+    if (codeOf(error) === INVALID_REGULAR_EXPRESSION) return { ok: false, code: 'regex_invalid' };
     throw error;
   }
 }

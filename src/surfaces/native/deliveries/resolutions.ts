@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
+  keyedRequest,
+  keyRequired,
   readIdempotencyKey,
-  requestFingerprint,
+  replayedHeaders,
 } from '../../../api/requests/idempotency.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { retryWords } from '../../../domain/operations/retry-words.ts';
@@ -17,14 +17,8 @@ import { resolveDelivery } from '../../../operations/deliveries/resolve-delivery
 import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
 import { idParams, shownId, wordsField } from '../fields.ts';
 import { unknownNames } from '../names.ts';
-import {
-  pointersInFilter,
-  pointersOf,
-  selectedEvents,
-  selectedIds,
-  selectionOf,
-  withoutNames,
-} from '../retries/retry-request.ts';
+import { pointersInFilter, pointersOf, selectionOf, withoutNames } from '../retries/asked-selection.ts';
+import { selectedEvents, selectedIds } from '../retries/retry-request.ts';
 import { DeliveryFilterBody } from './delivery-filter.ts';
 
 const PATH = '/api/v1/deliveries/resolve';
@@ -140,12 +134,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
-        if (key === undefined && body.select.filter)
-          return problem('idempotency_key_required', {
-            errors: [
-              { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
-            ],
-          });
+        if (key === undefined && body.select.filter) return keyRequired();
         const select = await withoutNames(pool, tenant.id, body.select);
         if (isProblem(select)) return select;
         const result = await resolveDeliveries(deps, {
@@ -157,26 +146,15 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
           ...(key === undefined
             ? {}
             : {
-                idempotency: {
-                  scope: idempotencyScope(tenant.id, 'native', `POST ${PATH}`),
+                idempotency: keyedRequest(
                   key,
-                  fingerprint: requestFingerprint({
-                    method: 'POST',
-                    routeTemplate: PATH,
-                    params: rawParams,
-                    body: rawBody,
-                  }),
-                  keepMs: IDEMPOTENCY_KEEP_MS,
-                },
+                  { tenantId: tenant.id, surface: 'native', path: PATH },
+                  { params: rawParams, body: rawBody },
+                ),
               }),
           render: ({ id, ...done }) => ({ id: showId('resolution', id), ...done }),
         });
-        if (result.ok)
-          return {
-            status: 200,
-            json: result.body,
-            headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
-          };
+        if (result.ok) return { status: 200, json: result.body, headers: replayedHeaders(result.replayed) };
         if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
         const pointers =
           result.code === 'unknown_ids'

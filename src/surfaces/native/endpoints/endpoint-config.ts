@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
-import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
+import type { EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
 import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
 import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
@@ -8,11 +8,13 @@ import { fixedId, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
-import { waitsView } from '../waits.ts';
-import { certificatesView, sealedCertificate } from './endpoint-certificates.ts';
-import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
+import { sealedCertificate } from './endpoint-certificates.ts';
+import { ENDPOINT_DEFAULTS, type EndpointChange } from './endpoint-schema.ts';
 
 type Change = z.output<typeof EndpointChange>;
+
+/** Stands for a delivery in an address that is only looked at. */
+const NO_DELIVERY = fixedId('delivery', '00000000-0000-0000-0000-000000000000');
 
 /** The configuration that a change makes of an earlier one, or of the defaults. */
 export function changedConfig(
@@ -163,52 +165,4 @@ export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem 
   return problem('invalid_request', {
     errors: [{ pointer: '#/retry/capMs', code: 'out_of_range', message }],
   });
-}
-
-/** Stands for a delivery in an address that is only looked at. */
-const NO_DELIVERY = fixedId('delivery', '00000000-0000-0000-0000-000000000000');
-
-/** An endpoint as it is shown: without secrets, and of its headers the names only. */
-export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof EndpointView> {
-  const { config } = endpoint;
-  return {
-    id: showId('endpoint', endpoint.id),
-    handle: endpoint.handle,
-    luid: endpoint.luid,
-    state: endpoint.state,
-    disabledReason: endpoint.disabledReason ?? null,
-    version: endpoint.version,
-    url: config.url,
-    eventTypes: config.eventTypes ?? null,
-    filter: config.filter ?? null,
-    timeoutMs: config.timeoutMs,
-    retry: config.retry,
-    giveUpAfterMs: config.giveUpAfterMs,
-    onAmbiguous: config.onAmbiguous,
-    reconcileWithinMs: config.reconcileWithinMs,
-    ratePerSecond: config.ratePerSecond ?? null,
-    maxConcurrency: config.maxConcurrency ?? null,
-    headerNames: headerNames(sealer, endpoint),
-    ...certificatesView(config),
-    protect: config.protect,
-    ordered: config.ordered,
-    onExhausted: config.onExhausted,
-    onRecovered: config.onRecovered,
-    circuit: endpoint.circuit,
-    waitingFor: waitsView(endpoint.waitingFor),
-    probe: config.probe ?? null,
-    requireAck: config.requireAck,
-    traceparent: config.traceparent,
-    preset: config.preset ?? null,
-    partner: config.partner ?? null,
-    createdAt: endpoint.createdAt.toISOString(),
-    updatedAt: endpoint.updatedAt.toISOString(),
-  };
-}
-
-/** The names of an endpoint's custom headers. */
-export function headerNames(sealer: Sealer, { id, config }: Pick<Endpoint, 'id' | 'config'>): string[] {
-  if (config.sealedHeaders === undefined) return [];
-  const opened = sealer.open(config.sealedHeaders, endpointHeadersContext(id)).toString('utf8');
-  return Object.keys(JSON.parse(opened) as Record<string, string>);
 }

@@ -10,8 +10,8 @@ import { findEndpoint } from '../../../store/tenancy/endpoints.ts';
 import { shownTime } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { pageFrom, pageOf, pageParameters } from '../page.ts';
-import { changedMembers, configMembers } from './config-members.ts';
 import { readInTurns } from './endpoint-certificates.ts';
+import { changedMembers, configMembers } from './endpoint-view.ts';
 
 /** A number of a version in a cursor. */
 const VERSION_FORM: Form<string> = /^[1-9]\d{0,8}$/;

@@ -3,52 +3,22 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
-import { letsMoreGo } from '../../../domain/endpoints/new-order.ts';
-import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
-import { listenerOf } from '../../../domain/listeners/listener.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../../operations/rotate-secret.ts';
-import {
-  deleteEndpoint,
-  disableEndpoint,
-  enableEndpoint,
-  wakeWorkAt,
-} from '../../../operations/switch-endpoint.ts';
+import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
-import { noteAct } from '../../../store/audit/entries.ts';
-import { withTransaction } from '../../../store/db/pool.ts';
 import { endpointPresent } from '../../../store/figures/endpoint-latency.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
-import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
-import { makePutOffDue } from '../../../store/sending/ordering.ts';
-import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
-import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
-import {
-  advanceVersion,
-  findEndpoint,
-  listEndpoints,
-  lockEndpoint,
-} from '../../../store/tenancy/endpoints.ts';
+import { findEndpoint, listEndpoints } from '../../../store/tenancy/endpoints.ts';
 import { durationField } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { changeEndpoint } from './change-endpoint.ts';
 import { createEndpoint } from './create-endpoint.ts';
-import { readInTurns, refusedCertificates, refusedTrust } from './endpoint-certificates.ts';
-import {
-  changedConfig,
-  endpointView,
-  refusedListener,
-  refusedOrigin,
-  refusedPreset,
-  refusedProbeUrl,
-  refusedProbing,
-  refusedRetry,
-  refusedUrl,
-} from './endpoint-config.ts';
+import { readInTurns } from './endpoint-certificates.ts';
 import {
   CreatedEndpoint,
   DisabledEndpoint,
@@ -59,6 +29,7 @@ import {
   RotatedSecret,
   secretField,
 } from './endpoint-schema.ts';
+import { endpointView } from './endpoint-view.ts';
 
 /** How long a rotated secret goes on signing together with the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
@@ -147,47 +118,8 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
       async handler({ params: { id }, body, tenant, caller }) {
-        const mayMove = hasScope(caller.scopes, 'write:endpoints');
-        const refused =
-          refusedPreset(presets, body) ??
-          (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
-          (await refusedProbeUrl(guard, body.probe));
-        if (refused) return refused;
-        let moreGoes = false;
-        const changed = await withTransaction(pool, async (db) => {
-          const version = await lockEndpoint(db, tenant.id, id);
-          const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
-          if (version === undefined || before === undefined) return undefined;
-          if (listenerOf(before.config.url)) return refusedListener();
-          const config = changedConfig({ sealer, presets }, id, body, before.config);
-          const refusedChange =
-            refusedProbing(config) ??
-            (body.retry ? refusedRetry(config) : undefined) ??
-            refusedCertificates(config) ??
-            (mayMove
-              ? undefined
-              : (refusedOrigin(before.config, config, body) ?? refusedTrust(before.config, config, body)));
-          if (refusedChange) return refusedChange;
-          if (mayMove && body.url !== undefined) await liftFences(db, id);
-          else if (!mayMove && movesDeliveries(before.config, config))
-            await fenceEarlierEvents(db, id, version);
-          await insertEndpointVersion(db, tenant.id, id, version + 1, config);
-          if (!(await advanceVersion(db, tenant.id, id, version + 1)))
-            throw new Error('an endpoint that is held was changed by somebody else');
-          if (before.config.protect && !config.protect) await forgetProtection(db, id);
-          moreGoes = letsMoreGo(before.config, config);
-          if (moreGoes) await makePutOffDue(db, tenant.id, id);
-          await noteAct(db, {
-            tenantId: tenant.id,
-            by: caller,
-            action: 'endpoint.changed',
-            target: id,
-            detail: { version: version + 1, members: namesOf(body) },
-          });
-          return findEndpoint(db, tenant.id, id);
-        });
+        const changed = await changeEndpoint(deps, tenant.id, id, body, caller);
         if (changed === undefined) return goneOrDeleted(tenant.id, id);
-        if (moreGoes) await wakeWorkAt(deps, tenant.id, id);
         return isProblem(changed) ? changed : { status: 200, body: endpointView(sealer, changed) };
       },
     }),

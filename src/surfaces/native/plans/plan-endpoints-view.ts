@@ -7,7 +7,7 @@ import { LIVE_HEADROOM } from '../../../domain/sending/pacing.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import type { PlanEndpoint } from '../../../store/plans/plan-endpoints.ts';
-import { changedMembers, configMembers } from '../endpoints/config-members.ts';
+import { changedMembers, configMembers } from '../endpoints/endpoint-view.ts';
 import { shownId } from '../fields.ts';
 import { Risks, risksView } from './plan-view.ts';
 

@@ -5,14 +5,15 @@ import type { Caller } from '../../../api/authentication/caller.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
+  keyedRequest,
+  keyRequired,
   readIdempotencyKey,
-  requestFingerprint,
+  replayedHeaders,
 } from '../../../api/requests/idempotency.ts';
 import type { Call } from '../../../api/route.ts';
 import type { AskedPlan } from '../../../domain/operations/plan.ts';
-import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
+import { acceptOperation } from '../../../operations/accept-operation.ts';
+import type { AcceptRequest } from '../../../operations/accepting/accept-request.ts';
 import { outageSelection } from '../../../store/outages/outages.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { unknownNames } from '../names.ts';
@@ -21,10 +22,10 @@ import {
   optionsOf,
   pointersInFilter,
   pointersOf,
-  type RetryRequest,
   selectionOf,
   withoutNames,
-} from './retry-request.ts';
+} from './asked-selection.ts';
+import type { RetryRequest } from './retry-request.ts';
 
 const SURFACE = 'native';
 
@@ -63,10 +64,7 @@ export async function acceptRetry(
   const key = readIdempotencyKey(header('idempotency-key'));
   if (typeof key === 'object') return key;
   // A plan sends nothing: two of them do no harm.
-  if (key === undefined && plan === undefined && needsKey(body.select))
-    return problem('idempotency_key_required', {
-      errors: [{ parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' }],
-    });
+  if (key === undefined && plan === undefined && needsKey(body.select)) return keyRequired();
   const select = await withoutNames(pool, tenant.id, body.select);
   if (isProblem(select)) return select;
   const selection =
@@ -93,22 +91,15 @@ export async function acceptRetry(
     ...(key === undefined
       ? {}
       : {
-          idempotency: {
-            scope: idempotencyScope(tenant.id, SURFACE, `POST ${path}`),
+          idempotency: keyedRequest(
             key,
-            fingerprint: requestFingerprint({
-              method: 'POST',
-              routeTemplate: path,
-              params: rawParams,
-              body: rawBody,
-            }),
-            keep: { ms: IDEMPOTENCY_KEEP_MS },
-          },
+            { tenantId: tenant.id, surface: SURFACE, path },
+            { params: rawParams, body: rawBody },
+          ),
         }),
     render,
   });
-  if (result.ok)
-    return { json: result.body, headers: result.replayed ? { 'idempotency-replayed': 'true' } : {} };
+  if (result.ok) return { json: result.body, headers: replayedHeaders(result.replayed) };
   if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
   if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
   const pointers =

@@ -1,6 +1,6 @@
-import type { OutageChange } from '../../domain/outages/outage-state.ts';
-import { showId } from '../../domain/tenancy/typed-id.ts';
-import type { Log } from '../../telemetry/log.ts';
+import type { OutageChange } from '../domain/outages/outage-state.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import type { Log } from './log.ts';
 
 const SAYS = {
   open: 'outage.opened',
@@ -9,7 +9,7 @@ const SAYS = {
   dismissed: 'outage.dismissed',
 } as const;
 
-/** Says what became of an outage. */
+/** Writes the one line of what became of an outage. */
 export function logOutage(log: Log, { outageId, tenantId, endpointId, cause, now }: OutageChange): void {
   log.info({
     event: SAYS[now],

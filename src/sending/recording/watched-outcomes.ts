@@ -1,8 +1,8 @@
-import type { Classification } from '../domain/sending/classification.ts';
-import { WAY_OUT_FAULT } from '../domain/sending/fault-code.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { giveBackCanaries } from '../store/operations/canaries.ts';
-import type { addPulses } from '../store/operations/operation-watch.ts';
+import type { Classification } from '../../domain/sending/classification.ts';
+import { WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { giveBackCanaries } from '../../store/operations/canaries.ts';
+import type { addPulses } from '../../store/operations/operation-watch.ts';
 
 /** The part of an outcome that a watched operation is judged by. */
 export interface WatchedOutcome {
@@ -15,7 +15,7 @@ export interface WatchedOutcome {
 
 /** The items of operations that are watched which our own way out kept back: their canaries have not had them. */
 export function keptBackOf(
-  batch: WatchedOutcome[],
+  batch: readonly WatchedOutcome[],
 ): Map<Id<'operation'>, Parameters<typeof giveBackCanaries>[2]> {
   const byOperation = new Map<Id<'operation'>, { endpointId: Id<'endpoint'>; count: number }[]>();
   for (const { operationId, endpointId, watched, classification } of batch) {
@@ -30,7 +30,7 @@ export function keptBackOf(
 }
 
 /** The counts of a batch for operations that are watched. */
-export function pulsesOf(batch: WatchedOutcome[]): Parameters<typeof addPulses>[1] {
+export function pulsesOf(batch: readonly WatchedOutcome[]): Parameters<typeof addPulses>[1] {
   const pulses = new Map<Id<'operation'>, Parameters<typeof addPulses>[1][number]>();
   for (const { operationId, watched, classification } of batch) {
     if (!operationId || !watched || classification.outcome === 'released') continue;
