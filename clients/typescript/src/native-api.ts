@@ -6814,6 +6814,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -7182,6 +7187,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -7403,6 +7413,11 @@ export interface components {
              */
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
+            /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
             /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
@@ -7955,6 +7970,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -8207,6 +8227,11 @@ export interface components {
              */
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
+            /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
             /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
