@@ -9,10 +9,11 @@ import {
   verifyJws,
 } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, Navigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { client } from '../../api/client.ts';
 import { jwksQuery, reportQuery } from '../../api/queries.ts';
+import { isPlanId, operationId } from '../../format/ids.ts';
 import { Button, buttonClass } from '../../ui/button.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
@@ -30,6 +31,14 @@ const JOSE = 'application/jose+json';
 /** The closure report of an operation: what was signed is what is shown, and it is verified here. */
 export function ReportScreen() {
   const { id } = useParams({ from: '/operations/$id/report' });
+  return isPlanId(id) ? (
+    <Navigate to="/operations/$id/report" params={{ id: operationId(id) }} replace />
+  ) : (
+    <Report id={id} />
+  );
+}
+
+function Report({ id }: { id: string }) {
   const signed = useQuery({
     queryKey: ['jws', id],
     queryFn: async ({ signal }): Promise<Jws> => {
