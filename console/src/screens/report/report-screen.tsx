@@ -22,6 +22,7 @@ import { State } from '../../ui/state.tsx';
 import { IdText } from '../../ui/text.tsx';
 import { LedgerCheck } from './ledger-check.tsx';
 import styles from './report.module.css';
+import { SettledSince } from './settled-since.tsx';
 import { SignedReport } from './signed-report.tsx';
 import { UnsignedReport } from './unsigned-report.tsx';
 import { Verification } from './verification.tsx';
@@ -101,7 +102,8 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
   return (
     <Loaded query={served} what="the keys">
       {({ keys }) => {
-        const verdict = verifyJws(jws, { keys: pinned?.keys ?? keys });
+        const trusted = { keys: pinned?.keys ?? keys };
+        const verdict = verifyJws(jws, trusted);
         const closure =
           verdict.holds && verdict.type === CLOSURE_TYPE && isClosureOf(verdict.payload, id)
             ? verdict.payload
@@ -114,9 +116,10 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
               <Notice tone="bad" title="It is signed, but what it says does not hold" live>
                 <p>{wrong.why}</p>
               </Notice>
-            ) : closure ? (
+            ) : closure && verdict.holds ? (
               <>
                 <SignedReport closure={closure} />
+                <SettledSince closure={closure} digest={verdict.digest} keys={trusted} />
                 <LedgerCheck closure={closure} />
               </>
             ) : verdict.holds ? (
