@@ -76,6 +76,20 @@ describe('a plan', () => {
     });
   });
 
+  test('is listed with its number, like the one that is shown by itself', async () => {
+    const { id, operationId } = await plan(ALL);
+    const { body: list } = await api.call('GET', '/api/v1/retries?state=planned');
+    const listed = list.items.find((each: { id: string }) => each.id === operationId);
+    expect(listed).toMatchObject({ counts: { expected: 0 }, plannedItems: 5 });
+    const { body: shown } = await api.call('GET', `/api/v1/retries/${operationId}`);
+    expect(shown).toMatchObject({ plannedItems: 5, plan: { id, items: 5 } });
+    const { body: accepted } = await api.call('POST', '/api/v1/retries', {
+      body: { select: { filter: { eventTypes: ['nothing.like.this'] } } },
+      headers: { 'idempotency-key': 'without-a-plan' },
+    });
+    expect(accepted).toMatchObject({ plannedItems: null });
+  });
+
   test('shows what its hash is made of', async () => {
     const { identity, planHash, itemsDigest } = await plan(ALL);
     expect(createHash('sha256').update(canonicalJson(identity)).digest('hex')).toBe(planHash);

@@ -161,6 +161,46 @@ describe('a policy', () => {
   });
 });
 
+describe('a policy that was read before', () => {
+  const put = (it: Awaited<ReturnType<typeof scene>>, body: object) =>
+    api.call('PUT', '/api/v1/policy', { ...it.asAdmin, body });
+  const digestOf = async (it: Awaited<ReturnType<typeof scene>>) =>
+    (await api.call('GET', '/api/v1/policy', it.asAdmin)).body.digest as string;
+
+  test('is replaced by its digest alone: of two who change it at once the second is told, and by whom', async () => {
+    const it = await scene(0);
+    const digest = await digestOf(it);
+    const answers = await Promise.all(
+      [{ approveAbove: 1 }, { reasonAbove: 2 }].map((body) => put(it, { ...body, digest })),
+    );
+    const refused = answers.find(({ status }) => status !== 200);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+    expect(refused?.body).toMatchObject({
+      code: 'policy_changed',
+      detail: expect.stringMatching(/^Nothing was set: key_\S+ set another policy at 20\S+Z\. /),
+    });
+    const kept = await api.call('GET', '/api/v1/policy', it.asAdmin);
+    expect(kept.body).toEqual(answers.find(({ status }) => status === 200)?.body);
+    expect(await put(it, { approveAbove: 3, digest: kept.body.digest.toUpperCase() })).toMatchObject({
+      status: 200,
+      body: { policy: { approveAbove: 3, reasonAbove: null } },
+    });
+  });
+
+  test('is replaced as before without its digest, and by one that is there already', async () => {
+    const it = await scene(0);
+    const digest = await digestOf(it);
+    await it.set({ approveAbove: 1 });
+    expect(await put(it, { approveAbove: 1, digest })).toMatchObject({ status: 200 });
+    expect(await put(it, { approveAbove: 2, digest })).toMatchObject({ status: 412 });
+    expect(await put(it, { approveAbove: 2 })).toMatchObject({ status: 200 });
+    expect(await put(it, { digest: 'abc' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '#/digest' }] },
+    });
+  });
+});
+
 describe('the floor of the platform', () => {
   test('holds for tenants without a policy, and sharpens those that have one', async () => {
     const it = await scene();

@@ -55,9 +55,21 @@ describeInBrowser('the first of many', () => {
     await rows.first().waitFor();
     expect(await rows.first().locator(`a[href*="${running}"]`).count()).toBeGreaterThan(0);
     expect(await rows.count()).toBe(20);
-    await page.getByRole('link', { name: /^and 52\+ more$/ }).click();
+    await page.getByRole('link', { name: /^and 31\+ more$/ }).click();
     await page.getByRole('heading', { name: 'Operations', level: 1 }).waitFor();
     await page.getByRole('button', { name: 'Show more' }).waitFor();
+    expect(new URL(page.url()).searchParams.getAll('state')).not.toContain('planned');
+  });
+
+  test('plans that nobody has executed are counted apart from what is under way, each with its number', async () => {
+    const page = await signedIn();
+    await page.getByRole('heading', { name: 'Plans that nobody has executed' }).waitFor();
+    const rows = page.getByRole('table', { name: 'Plans' }).locator('tbody tr');
+    expect(await rows.count()).toBe(20);
+    expect(await rows.first().locator('a[href*="/plans/pln_"]').textContent()).toMatch(/^\d+$/);
+    await page.getByRole('link', { name: /^and 1 more$/ }).click();
+    await page.getByRole('heading', { name: 'Operations', level: 1 }).waitFor();
+    expect(new URL(page.url()).searchParams.getAll('state')).toEqual(['planned']);
   });
 
   test('approvals are counted with what is behind them, and the oldest is reached', async () => {

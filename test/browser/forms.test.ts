@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { govern } from '../support/api/governed.ts';
 import { openAsAdmin } from '../support/browser/admin-page.ts';
 import { describeInBrowser } from '../support/browser/describe-in-browser.ts';
 import { expectAccessible, useBrowser } from '../support/browser/use-browser.ts';
@@ -51,6 +52,25 @@ describeInBrowser('a form', () => {
     expect(await page.getByLabel('Approval above, deliveries').inputValue()).toBe('1000');
     await set(page);
     expect(await policy()).toMatchObject({ approveAbove: 1_000, reasonAbove: 50 });
+  });
+
+  test('of the policy undoes nothing that somebody else sets while it is open, says who, and keeps what was typed', async () => {
+    const page = await openAsAdmin(redrive, browser, scene.tenant.handle, 'settings', {
+      expects: [/status of 412/],
+    });
+    await govern(redrive.engine, scene.tenant).set({ approveAbove: 30, approvers: { count: 1 } });
+    await button(page, 'Change…').click();
+    await page.getByLabel('A reason above, deliveries').fill('60');
+    await govern(redrive.engine, scene.tenant).set({ approveAbove: 20, approvers: { count: 2 } });
+    await button(page, 'Set the policy').click();
+    const notice = page.getByText('Somebody else has set the policy meanwhile');
+    await notice.waitFor();
+    await page.getByText('Approval above, deliveries: 20, taken from theirs.').waitFor();
+    expect(await page.getByLabel('A reason above, deliveries').inputValue()).toBe('60');
+    expect(await page.getByLabel('Approval above, deliveries').inputValue()).toBe('20');
+    await expectAccessible(page);
+    await set(page);
+    expect(await policy()).toMatchObject({ approveAbove: 20, reasonAbove: 60, approvers: { count: 2 } });
   });
 
   test('of the policy takes thousands for thousands, and words for no lifting of a limit', async () => {

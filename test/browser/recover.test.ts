@@ -178,6 +178,47 @@ describeInBrowser('a recovery on the screen', () => {
     expect(await freezing.getAttribute('aria-disabled')).toBe('true');
   });
 
+  test('is reached by either spelling of its id', async () => {
+    const { id, operationId } = await planned({ select: { filter: { state: ['failed'] } } });
+    const page = await at(`operations/${id}`);
+    const plan = page.getByText(`redrive retry execute ${id}`);
+    await plan.waitFor();
+    expect(new URL(page.url()).searchParams.get('plan')).toBe(id);
+    await page.goto(`${redrive.url}/console/recover?plan=${operationId}`);
+    await plan.waitFor();
+    for (const path of [`operations/${id}/items?state=failed`, `plans/${operationId}/items`]) {
+      await page.goto(`${redrive.url}/console/${path}`);
+      await page.getByRole('table', { name: 'Deliveries of the plan' }).getByRole('row').nth(1).waitFor();
+    }
+  });
+
+  test('has lists whose filters match nothing where a value of the address is none', async () => {
+    const { id, operationId } = await planned({ select: { filter: { state: ['failed'] } } });
+    const none = async (page: Page, ...says: string[]) => {
+      await page.getByText('This filter matches nothing', { exact: true }).waitFor();
+      for (const text of says) await page.getByText(text).waitFor();
+      expect(await page.getByRole('table').count()).toBe(0);
+      await expectAccessible(page);
+      for (let left = says.length; left > 0; left--) {
+        await page.getByRole('button', { name: 'Take it away' }).first().click();
+        await eventually(
+          'it is taken away',
+          async () => (await page.getByRole('button', { name: 'Take it away' }).count()) < left,
+        );
+      }
+    };
+    const page = await at('operations?state=lost&state=planned&kind=resend');
+    await none(page, 'State: “lost” is no such value', 'Kind: “resend” is no such value');
+    await page.locator(`a[href*="${operationId}"]`).first().waitFor();
+    expect(page.url()).toMatch(/operations\?state=planned$/);
+    await page.goto(`${redrive.url}/console/operations/${operationId}/items?state=lost`);
+    await none(page, 'State: “lost” is no such value');
+    await page.getByText('No items').waitFor();
+    await page.goto(`${redrive.url}/console/plans/${id}/items?risk=lost`);
+    await none(page, 'Risk: “lost” is no such value');
+    await page.getByRole('table', { name: 'Deliveries of the plan' }).waitFor();
+  });
+
   test('leads from a time on the first screen to what was tried in it', async () => {
     const page = await at('');
     const plot = page.locator('.u-over');

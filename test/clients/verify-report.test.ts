@@ -57,6 +57,28 @@ const saying = (change: object) => sign({ ...CLOSURE, ...change }, CLOSURE_TYPE)
 const addendum = (number: number, change: object = {}) =>
   sign({ v: 1, operation: OPERATION, report: digest, number, items: [], ...change }, ADDENDUM_TYPE);
 
+const item = (executionId: string, from: string, to: string) => ({ executionId, from, to });
+
+/** A report of an item that may have arrived, one that nobody knew of, and one that was left out; with its ledger. */
+async function mixed(change: object = {}) {
+  const lines = [
+    '{"executionId":"exe_1","kind":"item","mayHaveArrived":true,"state":"failed"}',
+    '{"executionId":"exe_2","kind":"item","mayHaveArrived":true,"state":"unknown"}',
+    '{"kind":"exclusion","reason":"resent"}',
+  ];
+  const said = {
+    counts: { ...NONE, expected: 3, failed: 1, unknown: 1, excluded: 1 },
+    ...{ mayHaveArrived: 1, exclusions: { resent: 1 }, ledger: sealOf(sha256, lines), ...change },
+  };
+  const digestOf = sha256(Buffer.from(canonicalJson({ ...CLOSURE, ...said }))).toString('hex');
+  return {
+    report: await saying(said),
+    items: lines.join('\n'),
+    addendum: (number: number, counts: object, items: object[]) =>
+      addendum(number, { report: digestOf, counts, items }),
+  };
+}
+
 /** The sentence that says what failed. */
 async function failure(evidence: Partial<ReportEvidence>): Promise<string> {
   const verdict = await verifyReport({ report, keys, ...evidence });
@@ -79,6 +101,21 @@ test('a report holds with its ledger, a line of it and its addenda, however they
     });
   }
   expect(told).toEqual([5, 5, 5]);
+});
+
+test('addenda change the counts of a report as their items say', async () => {
+  const it = await mixed();
+  const addenda = [
+    await it.addendum(1, { unknown: -1, scheduled: 1 }, [item('exe_2', 'unknown', 'scheduled')]),
+    await it.addendum(2, { scheduled: -1, failed: -1, delivered: 2 }, [
+      item('exe_1', 'failed', 'delivered'),
+      item('exe_2', 'scheduled', 'delivered'),
+    ]),
+  ];
+  expect(await verifyReport({ ...{ report: it.report, items: it.items }, keys, addenda })).toMatchObject({
+    ok: true,
+    countsNow: { ...NONE, expected: 3, delivered: 2, excluded: 1 },
+  });
 });
 
 describe('what failed is said in one sentence', () => {
@@ -144,6 +181,56 @@ describe('what failed is said in one sentence', () => {
           items: lines.join('\n'),
         };
       },
+    ],
+    [
+      'counts: The report says that 2 failed and may have arrived, and of the lines of its ledger 1 did',
+      () => mixed({ mayHaveArrived: 2 }),
+    ],
+    [
+      'counts: The report says that 1 were left out as held, and of the lines of its ledger 0 were',
+      () => mixed({ exclusions: { held: 1 } }),
+    ],
+    [
+      'addenda: Addendum 1 says that delivered changes by 2, and its items come to 1',
+      async () => {
+        const { report: signed, addendum: adds } = await mixed();
+        const counts = { unknown: -1, delivered: 2 };
+        return { report: signed, addenda: [await adds(1, counts, [item('exe_2', 'unknown', 'delivered')])] };
+      },
+    ],
+    [
+      'addenda: Addendum 1 settles more items that were unknown than the report has',
+      async () => {
+        const { report: signed, addendum: adds } = await mixed();
+        const items = ['exe_2', 'exe_3'].map((id) => item(id, 'unknown', 'delivered'));
+        return { report: signed, addenda: [await adds(1, { unknown: -2, delivered: 2 }, items)] };
+      },
+    ],
+    [
+      'addenda: Addendum 2 says of exe_2 that it was unknown, and what was told of it last is delivered',
+      async () => {
+        const { report: signed, addendum: adds } = await mixed();
+        const again = (number: number) =>
+          adds(number, { unknown: -1, delivered: 1 }, [item('exe_2', 'unknown', 'delivered')]);
+        return { report: signed, addenda: [await again(1), await again(2)] };
+      },
+    ],
+    [
+      'addenda: The addenda say of exe_1 that it was unknown, and its line of the ledger says failed',
+      async () => {
+        const { report: signed, items, addendum: adds } = await mixed();
+        const counts = { unknown: -1, delivered: 1 };
+        return {
+          ...{ report: signed, items },
+          addenda: [await adds(1, counts, [item('exe_1', 'unknown', 'delivered')])],
+        };
+      },
+    ],
+    [
+      'addenda: Addendum 1 does not say what became of its items',
+      async () => ({
+        addenda: [await addendum(1, { items: [{ executionId: 'exe_1', from: 'x', to: 'y' }] })],
+      }),
     ],
     ['proof: The line is not in the ledger', async () => ({ proof: { ...proofOf(1), leafIndex: 2 } })],
     ['proof: This is no proof', async () => ({ proof: { line: LINES[0] } })],

@@ -16,23 +16,23 @@ const NONE: Operation['counts'] = {
   superseded: 0,
   excluded: 0,
 };
-const plan = { items: 60 } as NonNullable<Operation['plan']>;
+const plannedItems = 60;
 
 describe('what an operation would not send any more', () => {
   test('is what its plan has, as long as nothing of it is selected', () => {
     for (const state of ['planned', 'awaiting_approval'] as const) {
-      expect(unsentOf({ state, counts: NONE, plan })).toBe(60);
-      expect(plannedOnly({ state, counts: NONE, plan })).toBe(60);
+      expect(unsentOf({ state, counts: NONE, plannedItems })).toBe(60);
+      expect(plannedOnly({ state, counts: NONE, plannedItems })).toBe(60);
     }
   });
 
   test('is what waits, once it is selected', () => {
     const counts = { ...NONE, expected: 60, queued: 7, scheduled: 5, delivered: 48 };
     for (const state of ['running', 'awaiting_approval'] as const) {
-      expect(unsentOf({ state, counts, plan })).toBe(12);
-      expect(plannedOnly({ state, counts, plan })).toBeUndefined();
+      expect(unsentOf({ state, counts, plannedItems })).toBe(12);
+      expect(plannedOnly({ state, counts, plannedItems })).toBeUndefined();
     }
-    expect(unsentOf({ state: 'running', counts, plan: null })).toBe(12);
+    expect(unsentOf({ state: 'running', counts, plannedItems: null })).toBe(12);
   });
 });
 

@@ -19,7 +19,7 @@ describe('a value of the filter', () => {
     expect(noValueOf(member, none)).toContain(`“${none}” is no such value`);
     expect(noValuesIn(deliveryQueryOf({ [member]: some }))).toEqual([]);
     expect(noValuesIn(deliveryQueryOf({ [member]: [none] }))).toEqual([
-      { member, why: noValueOf(member, none) },
+      { member, value: none, why: noValueOf(member, none) },
     ]);
   });
 

@@ -62,9 +62,11 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
         },
       )
     ).body.items;
+  /** Its newest. */
   const executionOf = async (id: string) =>
-    (await engine.client.expect(200, 'GET', `/api/v1/deliveries/${id}`, { key: tenant.key })).body
-      .executions[0];
+    (
+      await engine.client.expect(200, 'GET', `/api/v1/deliveries/${id}`, { key: tenant.key })
+    ).body.executions.at(-1);
   /** It was looked at, and put off for a minute; returns when it would be looked at again. */
   const putOff = async (id: string): Promise<number> => {
     let until = 0;
@@ -199,6 +201,24 @@ test.each<[string, Record<string, unknown>, (it: Scene, operationId: string) => 
   const until = await it.putOff(behind.id);
   await act(it, held?.id);
   await it.follows(behind.id, until);
+});
+
+test('a replay of what was delivered follows at once when what failed before it is delivered', async () => {
+  const it = await scene(status(400), { onExhausted: 'skip' });
+  await it.send(['a']);
+  await eventually('the first has failed', async () => (await it.deliveries('failed')).length === 1);
+  it.receiver.switchTo(ok);
+  await it.send(['a']);
+  await eventually('the second is delivered', async () => (await it.deliveries('delivered')).length === 1);
+  const [head] = await it.deliveries('failed');
+  const [behind] = await it.deliveries('delivered');
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  const held = await it.retries.start({ select: { deliveryIds: [head.id] }, options: { notBefore } });
+  const replay = await it.retries.start({ select: { deliveryIds: [behind.id] }, mode: 'replay' });
+  const until = await it.putOff(behind.id);
+  await postAck(engine, signAck(it.endpoint, head.id));
+  await it.follows(behind.id, until);
+  for (const { id } of [held, replay]) await it.retries.ended(id);
 });
 
 test('a retry of some that failed and are skipped passes the others at once', async () => {

@@ -1,6 +1,7 @@
 import { answerOf, type components } from '@redrive/client';
 import { readObject } from '../command/body.ts';
-import { argument, type Command, command, onOff } from '../command/command.ts';
+import { argument, type Command, command, onOff, value } from '../command/command.ts';
+import { policyIn } from '../core/policy-file.ts';
 
 const platform = { platform: onOff('the floor of the platform, in the place of that of a tenant') };
 
@@ -20,12 +21,21 @@ const get = command({
 const set = command({
   path: ['policy', 'set'],
   summary: 'Set the policy as a whole: what the file leaves out is asked for no more',
-  args: { file: argument('its members as JSON; - is standard input') },
-  flags: platform,
+  details: [
+    'A file that `policy get -o json` wrote replaces the policy that it was read from, and no other that somebody has set since; --digest says the same of any file.',
+  ],
+  args: { file: argument('its members as JSON, or what `policy get -o json` wrote; - is standard input') },
+  flags: {
+    ...platform,
+    digest: value('<digest>', 'only in the place of the policy with this digest, as `policy get` shows it'),
+  },
   covers: ['PUT /api/v1/policy', 'PUT /api/v1/platform/policy'],
   async run(context, { args, flags }) {
     const { calls } = await context.api();
-    const body = (await readObject(context, args.file)) as components['schemas']['PolicyBody'];
+    const body = {
+      ...policyIn(await readObject(context, args.file)),
+      ...(flags.digest === undefined ? {} : { digest: flags.digest }),
+    } as components['schemas']['PolicyBody'];
     await context.out.one(
       await answerOf(
         flags.platform

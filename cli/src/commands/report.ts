@@ -6,7 +6,7 @@ const verify = command({
   path: ['report', 'verify'],
   summary: 'Verify a signed report offline: files only, nobody is asked',
   details: [
-    'The key set is the one thing to have from earlier, and from somebody else: a server that shows a report can show a key as well. With --items every line of the ledger is hashed and compared with what was signed, and the counts of the report with what the lines say; with --proof one of them is. Exits with 11 where something does not hold, and says what in one sentence.',
+    'The key set is the one thing to have from earlier, and from somebody else: a server that shows a report can show a key as well. With --items every line of the ledger is hashed and compared with what was signed, and the counts of the report with what the lines say; with --proof one of them is; with --addenda what each of them changes is added up, too. Exits with 11 where something does not hold, and says what in one sentence.',
   ],
   examples: [
     'redrive report verify report.json --jwks jwks.json',

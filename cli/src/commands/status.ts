@@ -6,7 +6,7 @@ import { safe, whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
 import { OUTAGE_COLUMNS, type OutageSummary } from './outages.ts';
-import { type Listed, listed, OPERATION_COLUMNS } from './retry/listed.ts';
+import { OPERATION_COLUMNS } from './retry/operation-columns.ts';
 import type { Progress } from './retry/progress-view.ts';
 
 const OPEN = [
@@ -35,14 +35,12 @@ const status = command({
     'GET /readyz',
     'GET /api/v1/deliveries/count',
     'GET /api/v1/retries',
-    'GET /api/v1/retries/{id}',
     'GET /api/v1/outages',
     'GET /api/v1/stream',
   ],
   async run(context, { flags }) {
     const { out, speaker } = context;
-    const api = await context.api();
-    const { calls } = api;
+    const { calls } = await context.api();
     const health = await answerOf(calls.GET('/healthz'));
     // What is not ready is told by 503, with the same body.
     const { data, error } = await calls.GET('/readyz');
@@ -88,12 +86,8 @@ const status = command({
             ] as const,
         ),
       ]);
-      const rows = async ({ items, nextCursor }: Page<Progress>): Promise<Page<Listed>> => ({
-        items: await listed(context, api, items),
-        nextCursor,
-      });
-      await section(context, 'Open operations', await rows(operations), OPERATION_COLUMNS);
-      await section(context, 'Plans that nobody has executed', await rows(plans), OPERATION_COLUMNS);
+      await section(context, 'Open operations', operations, OPERATION_COLUMNS);
+      await section(context, 'Plans that nobody has executed', plans, OPERATION_COLUMNS);
       await section(context, 'Outages', outages, OUTAGE_COLUMNS);
     }
     // Said in any case: whatever reads the first of many would take them for all.

@@ -16,7 +16,7 @@ export const EXITS = {
   running: { code: 8, says: 'It, or its plan, was not done when `--timeout` was over. It goes on.' },
   changed: {
     code: 9,
-    says: 'More has drifted than `--max-drift` allows, or the plan is another. Nothing was sent.',
+    says: 'More has drifted than `--max-drift` allows, or the plan, or the policy, is another by now. Nothing was sent or set.',
   },
   awaitingApproval: {
     code: 10,
@@ -91,6 +91,7 @@ const BY_CODE: Readonly<Record<ProblemCode, Exit>> = {
   unsupported_content_encoding: 'usage',
   drift_too_large: 'changed',
   plan_changed: 'changed',
+  policy_changed: 'changed',
   // Another version of the server.
   route_not_found: 'failed',
   method_not_allowed: 'failed',

@@ -34,6 +34,7 @@ const NEXT: Readonly<Record<string, string>> = {
   tenant_required: 'name the tenant: --tenant <handle>',
   drift_too_large: 'make a new plan, or allow more by --max-drift',
   plan_changed: 'redrive retry get shows the plan and its hash as they are',
+  policy_changed: 'redrive policy get shows the policy and its digest as they are',
   import_open: 'redrive import <file> --resume imp_…, or redrive imports abandon imp_…',
   route_not_found: 'compare the versions: redrive status',
 };

@@ -43,7 +43,7 @@ export async function verifyReportFiles(files: ReportFiles): Promise<FilesVerdic
       says: verdict.why,
       facts: { verified: false, fault: verdict.fault, why: verdict.why },
     };
-  const { closure, kid, thumbprint, key, digest, lines, line, addenda } = verdict;
+  const { closure, kid, thumbprint, key, digest, lines, line, addenda, countsNow } = verdict;
   const about = `${closure.operation} ${closure.state}`;
   const ledger =
     lines === undefined
@@ -68,6 +68,10 @@ export async function verifyReportFiles(files: ReportFiles): Promise<FilesVerdic
       lines,
       line,
       addenda: addenda?.length,
+      // What the addenda make of it.
+      deliveredNow: countsNow?.delivered,
+      failedNow: countsNow?.failed,
+      unknownNow: countsNow?.unknown,
     },
   };
 }

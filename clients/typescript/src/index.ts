@@ -16,6 +16,7 @@ export { forward } from './listening/forward.ts';
 export { type ListenOptions, listen } from './listening/listen.ts';
 export type { ListenedRequest, ReceiverAnswer } from './listening/listened-request.ts';
 export type { components, paths } from './native-api.ts';
+export { type AddendaVerdict, type AmendedReport, checkAddenda } from './proof/check-addenda.ts';
 export { checkLedger, type LedgerVerdict } from './proof/check-ledger.ts';
 export type { CheckpointFault, KeptFile } from './proof/checkpoints.ts';
 export { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './proof/closure.ts';

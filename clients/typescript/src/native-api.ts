@@ -371,11 +371,11 @@ export interface paths {
         get: operations["getPolicy"];
         /**
          * Set the policy of a tenant
-         * @description Takes the place of the one before, as a whole: what is left out sets no limit. It counts for operations that are accepted, or plans that are executed, from then on. The floor of the platform can only be sharper.
+         * @description Takes the place of the one before, as a whole: what is left out sets no limit. With `digest` it takes that of the one that was read, and of no other that somebody has set meanwhile. It counts for operations that are accepted, or plans that are executed, from then on. The floor of the platform can only be sharper.
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `unknown_ids`, `policy_changed`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPolicy"];
         post?: never;
@@ -405,7 +405,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `policy_changed`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformPolicy"];
         post?: never;
@@ -2092,7 +2092,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "term_too_short" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "term_too_short" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "policy_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -2902,6 +2902,11 @@ export interface components {
              */
             id: string;
             policy: components["schemas"]["Policy"];
+            /**
+             * @description SHA-256 of `policy`, without the floor: sent with another one, it is set in the place of this one alone.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest: string;
             /** @description What holds, with the floor of the platform; null where neither has ever been set. */
             inForce: {
                 /**
@@ -3100,6 +3105,11 @@ export interface components {
             ticketPattern: string | null;
         };
         PolicyBody: {
+            /**
+             * @description `digest` of the policy that was read: it is set in the place of that one, and of no other. Without it whatever is there is replaced.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest?: string;
             /**
              * @description An operation of more deliveries needs a reason.
              * @example 100
@@ -6814,6 +6824,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -7182,6 +7197,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -7403,6 +7423,11 @@ export interface components {
              */
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
+            /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
             /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
@@ -7955,6 +7980,11 @@ export interface components {
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
             /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
+            /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
              */
@@ -8207,6 +8237,11 @@ export interface components {
              */
             control: "run" | "pause" | "cancel";
             counts: components["schemas"]["OperationCounts"];
+            /**
+             * @description Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.
+             * @example null
+             */
+            plannedItems: number | null;
             /**
              * @description Requests per second at most, now; no limit where null.
              * @example 50
@@ -11912,6 +11947,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
@@ -11976,6 +12012,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];

@@ -254,14 +254,14 @@ export function planQuery(id: string) {
 /** A risk of a plan. */
 export type Risk = keyof Schema<'PlanRisks'>;
 
-/** The deliveries of a plan, of one risk or of all. */
-export function planItemPages(id: string, risk: Risk | undefined): Pages<Schema<'PlanItem'>> {
+/** The deliveries of a plan, of some risks or of all. */
+export function planItemPages(id: string, risks: Risk[] | undefined): Pages<Schema<'PlanItem'>> {
   return {
-    key: ['plan-items', id, risk ?? null],
+    key: ['plan-items', id, risks ?? null],
     fetch: (cursor, limit, signal) =>
       answerOf(
         calls.GET('/api/v1/retries/plans/{id}/items', {
-          params: { path: { id }, query: { ...(risk ? { risk: [risk] } : {}), ...pageOf(cursor, limit) } },
+          params: { path: { id }, query: { ...(risks ? { risk: risks } : {}), ...pageOf(cursor, limit) } },
           signal,
         }),
       ),

@@ -9,3 +9,18 @@ export function shortId(id: string): string {
 export function shortDigest(digest: string): string {
   return digest.slice(0, 12);
 }
+
+/** Whether an id is that of a plan. */
+export function isPlanId(id: string): boolean {
+  return id.startsWith('pln_');
+}
+
+/** The id of an operation: a plan and its operation are two spellings of one. */
+export function operationId(id: string): string {
+  return id.replace(/^pln_/, 'op_');
+}
+
+/** The same id, spelled as that of its plan. */
+export function planId(id: string): string {
+  return id.replace(/^op_/, 'pln_');
+}

@@ -187,6 +187,12 @@ export const PROBLEMS = {
     title: 'Plan changed',
     advice: 'Nothing was sent: this is not the hash of the plan. Look at the plan and send its `planHash`.',
   },
+  policy_changed: {
+    status: 412,
+    title: 'Policy changed',
+    advice:
+      'Nothing was set: the policy is not the one of this `digest` any more. Look at it as it is now, and send its `digest` with all that is to hold.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',

@@ -56,6 +56,8 @@ export interface Operation {
   stalled: boolean;
   /** Events that it was expected to send when it was asked for, where that was counted. */
   estimatedEvents?: number;
+  /** Deliveries of the plan that it was, or still is; those that are found so far while that is made. */
+  plannedItems?: number;
   createdAt: Date;
   closedAt?: Date;
   /** When it began to run, the last time, and how many of its items had ended by then. */

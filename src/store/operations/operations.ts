@@ -19,7 +19,7 @@ const COLUMNS = `o.id, o.tenant_id, o.kind, o.surface, o.workflow_id, o.interact
   o.options, o.reason, o.ticket, o.actor, o.state, o.control, o.control_revision, o.rate_per_second, o.watermark,
   o.next_event, o.next_event_at, o.selected_at, o.estimated_events, o.created_at, o.closed_at, o.halt, o.report,
   o.running_since, o.ended_before, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
-  c.cancelled, c.superseded, c.excluded,
+  c.cancelled, c.superseded, c.excluded, (select p.items from plans p where p.operation_id = o.id) as planned_items,
   (o.closed_at is null and (o.start_attempts > 2
     or (o.start_confirmed_at is null and o.created_at < now() - interval '10 seconds'))) as stalled`;
 const TABLES = 'operations o join operation_counts c on c.operation_id = o.id';
@@ -220,6 +220,7 @@ type OperationRow = OperationCounts &
     stalled: boolean;
     selected_at: Date | null;
     estimated_events: number | null;
+    planned_items: number | null;
     created_at: Date;
     closed_at: Date | null;
     halt: NonNullable<Operation['halt']> | null;
@@ -271,6 +272,7 @@ function operationFrom(row: OperationRow): Operation {
       nextEvent: row.next_event,
       nextEventAt: row.next_event_at,
       estimatedEvents: row.estimated_events,
+      plannedItems: row.planned_items,
       closedAt: row.closed_at,
       halt: row.halt,
       report: row.report,

@@ -60,6 +60,13 @@ export async function writePolicy(
   return keptFrom(rows[0] as PolicyRow);
 }
 
+/** The policy of a tenant as it is until the transaction ends: whoever else sets one waits for that. */
+export async function holdPolicy(tx: Transaction, tenantId: Id<'tenant'>): Promise<KeptPolicy | undefined> {
+  // Of the tenant, for there may be no policy yet.
+  await tx.query('select from tenants where id = $1 for no key update', [tenantId]);
+  return findPolicy(tx, tenantId);
+}
+
 /** The policy of a tenant by itself, without that of the platform. */
 export async function findPolicy(db: Queryable, tenantId: Id<'tenant'>): Promise<KeptPolicy | undefined> {
   const { rows } = await db.query<PolicyRow>(
@@ -91,8 +98,8 @@ export async function policyInForce(
   };
 }
 
-/** Over the RFC 8785 JSON of a policy. */
-function digestOf(policy: Policy): string {
+/** The digest of a policy: over its RFC 8785 JSON. */
+export function digestOf(policy: Policy): string {
   return sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy))));
 }
 

@@ -68,6 +68,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   drift_too_large: 'conflict',
   pruned: 'conflict',
   plan_changed: 'conflict',
+  policy_changed: 'conflict',
   body_too_large: 'invalid-parameters',
   payload_too_large: 'invalid-parameters',
   too_many_members: 'invalid-parameters',

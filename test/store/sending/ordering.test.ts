@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
@@ -121,4 +121,52 @@ test('an item that was put off and is sent is put off no more: a later wait of i
   expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
   expect(await dueNext(store.pool, [first])).toBe(false);
   expect(await waiting(last)).toEqual({ put_off_from: null, due: false });
+});
+
+/** Replays of what was delivered, which something before it in its order keeps waiting. */
+describe('replays of what was delivered', () => {
+  /** The first of a key failed and was skipped, the others were delivered; then all of them are replayed. */
+  async function replayed(count: number) {
+    const tenant = await store.newTenant();
+    const endpointId = await store.newEndpoint(tenant, { ordered: true, onExhausted: 'skip' });
+    const [first = NO_ID] = await store.ingest(tenant, 1, { key: 'k' });
+    await store.attempt(400, { endpointIds: [endpointId] });
+    const others = await store.ingest(tenant, count, { key: 'k' });
+    await store.attempt(200, { endpointIds: [endpointId] });
+    await store.retry(tenant, { deliveryIds: [first, ...others] }, { kind: 'replay' });
+    return { endpointId, first, others };
+  }
+
+  test('are due again, all of them, when it has ended', async () => {
+    const it = await replayed(3);
+    await withTransaction(store.pool, (tx) => putOffBlocked(tx, LIVE_LANE, [it.endpointId]));
+    for (const id of it.others) expect(await waiting(id)).toEqual(PUT_OFF);
+    await store.attempt(200, { endpointIds: [it.endpointId] });
+    expect(await dueNext(store.pool, [it.first])).toBe(true);
+    for (const id of it.others) expect(await waiting(id)).toEqual(DUE);
+  });
+
+  test('are waited for where they are being put off at this moment', async () => {
+    const it = await replayed(1);
+    const [second = NO_ID] = it.others;
+    const other = await store.pool.connect();
+    try {
+      await other.query('begin');
+      await putOffBlocked(other as unknown as Transaction, LIVE_LANE, [it.endpointId]);
+      await store.rows(`update deliveries set state = 'ignored' where id = $1`, [it.first]);
+      const woken = dueNext(store.pool, [it.first]);
+      await eventually('the one waits for the other', async () => {
+        const [{ waits }] = await store.rows(
+          `select count(*)::int as waits from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waits === 1;
+      });
+      await other.query('commit');
+      expect(await woken).toBe(true);
+    } finally {
+      other.release();
+    }
+    expect(await waiting(second)).toEqual(DUE);
+  });
 });

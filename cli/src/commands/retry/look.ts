@@ -4,8 +4,8 @@ import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
 import { operationId, planId } from '../../core/operation-ids.ts';
 import { parseWhen, shownTime } from '../../core/times.ts';
 import { retryItems } from './items.ts';
-import { listed, OPERATION_COLUMNS } from './listed.ts';
 import { getPlan } from './make-plan.ts';
+import { OPERATION_COLUMNS } from './operation-columns.ts';
 import { planLines } from './plan-view.ts';
 import { equation, operationLines, type Progress } from './progress-view.ts';
 import { getOperation } from './wait.ts';
@@ -40,9 +40,9 @@ const listing = command({
     text: value('<text>', 'with this in its reason or ticket'),
     ...LIMIT_FLAG,
   },
-  covers: ['GET /api/v1/retries', 'GET /api/v1/retries/{id}'],
+  covers: ['GET /api/v1/retries'],
   async run(context, { flags }) {
-    const api = await context.api();
+    const { calls } = await context.api();
     const { state, kind, actor, endpoint, since, until, text } = flags;
     const query = {
       ...(state ? { state } : {}),
@@ -56,12 +56,7 @@ const listing = command({
     await writeList(
       context,
       flags,
-      async (page) => {
-        const { items, nextCursor } = await answerOf(
-          api.calls.GET('/api/v1/retries', { params: { query: { ...query, ...page } } }),
-        );
-        return { items: await listed(context, api, items), nextCursor };
-      },
+      (page) => answerOf(calls.GET('/api/v1/retries', { params: { query: { ...query, ...page } } })),
       OPERATION_COLUMNS,
     );
   },

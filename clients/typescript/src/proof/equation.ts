@@ -1,11 +1,12 @@
 import type { components } from '../native-api.ts';
-import type { Members } from './json.ts';
+import { isObject, type Members } from './json.ts';
 
-type Counts = components['schemas']['OperationCounts'];
+/** The counts of an operation. */
+export type Counts = components['schemas']['OperationCounts'];
 type Part = Exclude<keyof Counts, 'expected'>;
 
 /** The parts of the one equation; one that is forgotten does not compile. */
-const PARTS = Object.keys({
+export const PARTS = Object.keys({
   delivered: true,
   failed: true,
   unknown: true,
@@ -28,9 +29,20 @@ export function equationFault(counts: Members): string | undefined {
     : `The report does not add up: it expected ${counts.expected}, and its parts are ${sum}. Ask whoever signed it, and do not rely on it.`;
 }
 
-/** Counts the lines of a ledger by the part of the equation that each of them is. */
+/** What a report counts beside its equation, for which its lines have to stand as well. */
+export interface Counted {
+  counts: Members;
+  /** Items that failed although an attempt may have arrived. */
+  mayHaveArrived?: unknown;
+  /** Deliveries that were left out, by the reason. */
+  exclusions?: unknown;
+}
+
+/** Counts the lines of a ledger by what a report says of them all. */
 export class LineTally {
   readonly #parts = new Map<Part, number>(PARTS.map((part) => [part, 0]));
+  readonly #exclusions = new Map<string, number>();
+  #mayHaveArrived = 0;
   #lines = 0;
   /** The first line that is no part of it. */
   #other: number | undefined;
@@ -40,17 +52,36 @@ export class LineTally {
     const part = partOf(line);
     if (part === undefined) this.#other ??= this.#lines;
     else this.#parts.set(part, (this.#parts.get(part) ?? 0) + 1);
+    if (part === 'failed' && line?.mayHaveArrived === true) this.#mayHaveArrived += 1;
+    if (part === 'excluded') {
+      const reason = String(line?.reason);
+      this.#exclusions.set(reason, (this.#exclusions.get(reason) ?? 0) + 1);
+    }
   }
 
   /** What does not hold between the lines and the counts of their report, in one sentence. */
-  fault(counts: Members): string | undefined {
+  fault({ counts, mayHaveArrived, exclusions }: Counted): string | undefined {
     if (this.#other !== undefined)
       return `Line ${this.#other} of the ledger does not say what became of a delivery, although it was signed: ask whoever signed it.`;
     for (const [part, lines] of this.#parts)
-      if (lines !== counts[part])
-        return `The report says that ${String(counts[part])} are ${part}, and of the lines of its ledger ${lines} are: rely on the lines, and ask whoever signed both.`;
+      if (lines !== counts[part]) return differs(counts[part], `are ${part}`, lines, 'are');
+    if (mayHaveArrived !== undefined && mayHaveArrived !== this.#mayHaveArrived)
+      return differs(mayHaveArrived, 'failed and may have arrived', this.#mayHaveArrived, 'did');
+    return isObject(exclusions) ? this.#exclusionFault(exclusions) : undefined;
+  }
+
+  #exclusionFault(exclusions: Members): string | undefined {
+    for (const reason of new Set([...Object.keys(exclusions), ...this.#exclusions.keys()])) {
+      const lines = this.#exclusions.get(reason) ?? 0;
+      if (lines !== (exclusions[reason] ?? 0))
+        return differs(exclusions[reason] ?? 0, `were left out as ${reason}`, lines, 'were');
+    }
     return undefined;
   }
+}
+
+function differs(said: unknown, what: string, lines: number, verb: string): string {
+  return `The report says that ${String(said)} ${what}, and of the lines of its ledger ${lines} ${verb}: rely on the lines, and ask whoever signed both.`;
 }
 
 function partOf(line: Members | undefined): Part | undefined {

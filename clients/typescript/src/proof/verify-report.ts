@@ -1,6 +1,7 @@
+import { beforeFault, checkAddenda } from './check-addenda.ts';
 import { checkLedger } from './check-ledger.ts';
 import { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './closure.ts';
-import { isObject, type Members, objectIn } from './json.ts';
+import { type Members, objectIn } from './json.ts';
 import { isJws, type Jwk, type Jws, type KeySet, verifyJws } from './jws.ts';
 import { isInLedger, type LineProof, type OnLines } from './ledger.ts';
 import type { Lines } from './lines.ts';
@@ -40,10 +41,10 @@ export type ReportVerdict =
       line?: Members;
       /** What the addenda say, where they were given. */
       addenda?: Members[];
+      /** The counts of the report with what the addenda have changed of them, where they were given. */
+      countsNow?: Closure['counts'];
     }
   | { ok: false; fault: 'signature' | 'form' | 'counts' | 'ledger' | 'proof' | 'addenda'; why: string };
-
-const ADDENDUM_TYPE = 'redrive-addendum+json';
 
 /** Verifies a report, its ledger, a line of it and its addenda without asking anybody. */
 export async function verifyReport({
@@ -77,10 +78,22 @@ export async function verifyReport({
   const { ledger } = payload;
   const holds: ReportVerdict = { ok: true, closure: payload, kid, thumbprint, key, digest };
 
+  const amended = addenda && checkAddenda(addenda, { closure: payload, digest }, keys);
+  if (amended?.ok === false) return fails('addenda', amended.why);
+  if (amended) {
+    holds.addenda = amended.addenda;
+    holds.countsNow = amended.countsNow;
+  }
   if (items !== undefined) {
-    const checked = await checkLedger(items, payload, onLines);
+    const states = new Map<string, string>();
+    const checked = await checkLedger(items, payload, onLines, (line) => {
+      const executionId = String(line?.executionId);
+      if (amended?.before.has(executionId)) states.set(executionId, String(line?.state));
+    });
     if (!checked.ok) return checked;
     holds.lines = checked.lines;
+    const why = amended && beforeFault(amended.before, states);
+    if (why !== undefined) return fails('addenda', why);
   }
   if (proof !== undefined) {
     if (!isLineProof(proof)) return fails('proof', 'This is no proof of a line: expected its line and path.');
@@ -89,36 +102,7 @@ export async function verifyReport({
       return fails('proof', 'The line is not in the ledger that was signed: its path leads to another root.');
     holds.line = line;
   }
-  if (addenda !== undefined) {
-    const said: Members[] = [];
-    for (const [index, each] of addenda.entries()) {
-      const read = readAddendum(each, { keys, digest, operation: payload.operation, number: index + 1 });
-      if (typeof read === 'string') return fails('addenda', read);
-      said.push(read);
-    }
-    holds.addenda = said;
-  }
   return holds;
-}
-
-/** What an addendum says, or why it counts for nothing. */
-function readAddendum(
-  given: unknown,
-  { keys, digest, operation, number }: { keys: KeySet; digest: string; operation: string; number: number },
-): Members | string {
-  const jws = isObject(given) && isJws(given.jws) ? given.jws : given;
-  if (!isJws(jws)) return `Addendum ${number} is no signature.`;
-  const verdict = verifyJws(jws, keys);
-  if (!verdict.holds) return `Addendum ${number}: ${verdict.why}`;
-  const { payload, type } = verdict;
-  if (type !== ADDENDUM_TYPE) return `Addendum ${number} is signed as ${type ?? 'something without a type'}.`;
-  if (payload.v !== 1)
-    return `Addendum ${number} has a form that is not known here: verify it with a newer version.`;
-  if (payload.report !== digest || payload.operation !== operation)
-    return `Addendum ${number} amends another report.`;
-  if (payload.number !== number)
-    return `Addendum ${number} is missing: the one in its place is number ${String(payload.number)}.`;
-  return payload;
 }
 
 function isLineProof(proof: LineProof | Members): proof is LineProof {

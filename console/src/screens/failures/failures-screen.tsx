@@ -6,6 +6,7 @@ import { inputList, type SearchInput } from '../../api/search-input.ts';
 import { counted } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Button, buttonClass } from '../../ui/button.tsx';
+import { NoValues } from '../../ui/no-values.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
@@ -13,11 +14,11 @@ import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import { curlFor } from '../recover/curl.ts';
 import { useDeliveryColumns } from './delivery-columns.tsx';
 import { FilterBar } from './filter-bar.tsx';
+import { filterName } from './filter-names.ts';
 import { noValuesIn } from './filter-values.ts';
 import { Groups } from './groups.tsx';
 import { Hours } from './hours.tsx';
 import { Matching } from './matching.tsx';
-import { NoValues } from './no-values.tsx';
 
 /** More ids than these do not fit into an address: a filter says it better. */
 const MOST_PICKED = 100;
@@ -31,7 +32,8 @@ export function FailuresScreen() {
     state: states.includes('any') ? undefined : states,
   });
   const failures = !states.includes('any') && states.every((state) => state === 'failed');
-  const none = noValuesIn(query).length > 0;
+  const noValues = noValuesIn(query);
+  const none = noValues.length > 0;
   const picking = usePicking();
   const ids = [...picking.picked];
   return (
@@ -68,7 +70,11 @@ export function FailuresScreen() {
         }
       />
       <FilterBar search={{ ...search, state: states }} change={change} />
-      {none ? <NoValues query={query} /> : <Matches query={query} picking={picking} change={change} />}
+      {none ? (
+        <NoValues found={noValues} nameOf={filterName} />
+      ) : (
+        <Matches query={query} picking={picking} change={change} />
+      )}
     </>
   );
 }

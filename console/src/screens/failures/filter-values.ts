@@ -1,6 +1,7 @@
 import type { Schema } from '../../api/client.ts';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { STATES } from '../../api/delivery-states.ts';
+import { type Forms, type NoValue, noValueBy, noValuesBy, oneOf, TIME } from '../../format/filter-forms.ts';
 
 type Fault = NonNullable<Schema<'DeliveryFilter'>['faultCodes']>[number];
 
@@ -38,27 +39,15 @@ const IN_ORDER: Readonly<Record<Fault, true>> = {
 /** The causes by which one filters. */
 export const FAULTS = Object.keys(IN_ORDER) as Fault[];
 
-interface Form {
-  is(value: string): boolean;
-  /** What one is. */
-  wanted: string;
-}
-
-const oneOf = (known: readonly string[], wanted: string): Form => ({
-  is: (value) => known.includes(value),
-  wanted,
-});
-const time: Form = { is: (value) => !Number.isNaN(Date.parse(value)), wanted: 'a date and a time' };
-
 /** The members whose values have a form; of the others the API knows which there are. */
-const FORMS: { readonly [Member in keyof DeliveryQuery]?: Form } = {
-  state: oneOf(STATES, `one of ${STATES.join(', ')}`),
+const FORMS: Forms<keyof DeliveryQuery> = {
+  state: oneOf(STATES),
   faultCodes: oneOf(FAULTS, 'a cause that Redrive knows, such as http_5xx'),
   httpStatus: { is: (value) => /^[1-9]\d\d$/.test(value), wanted: 'three digits, such as 503' },
-  from: time,
-  to: time,
-  lastAttemptBefore: time,
-  lastAttemptAfter: time,
+  from: TIME,
+  to: TIME,
+  lastAttemptBefore: TIME,
+  lastAttemptAfter: TIME,
   pendingLongerThanMs: {
     is: (value) => /^(0|[1-9]\d{0,10})$/.test(value),
     wanted: 'a number of milliseconds',
@@ -68,18 +57,10 @@ const FORMS: { readonly [Member in keyof DeliveryQuery]?: Form } = {
 
 /** Why a value is none of its member; undefined where it may be one. */
 export function noValueOf(member: string, value: string): string | undefined {
-  const form = FORMS[member as keyof DeliveryQuery];
-  return form === undefined || form.is(value)
-    ? undefined
-    : `“${value}” is no such value: it has to be ${form.wanted}.`;
+  return noValueBy(FORMS, member, value);
 }
 
-/** The values of a filter that are none, by the names of their members: such a filter matches nothing. */
-export function noValuesIn(query: DeliveryQuery): { member: string; why: string }[] {
-  return Object.entries(query).flatMap(([member, value]) =>
-    [value].flat().flatMap((each) => {
-      const why = noValueOf(member, String(each));
-      return why === undefined ? [] : [{ member, why }];
-    }),
-  );
+/** The values of a filter that are none: such a filter matches nothing. */
+export function noValuesIn(query: DeliveryQuery): NoValue[] {
+  return noValuesBy(FORMS, query);
 }

@@ -1,11 +1,13 @@
 import type { Schema } from '../../api/client.ts';
 
-type Selected = Pick<Schema<'OperationDetails'>, 'state' | 'counts' | 'plan'>;
+type Selected = Pick<Schema<'OperationSummary'>, 'state' | 'counts' | 'plannedItems'>;
 
 /** How many deliveries its plan has, where that is all that is known: nothing is selected before it runs. */
-export function plannedOnly({ state, counts, plan }: Selected): number | undefined {
-  return plan !== null && counts.expected === 0 && (state === 'planned' || state === 'awaiting_approval')
-    ? plan.items
+export function plannedOnly({ state, counts, plannedItems }: Selected): number | undefined {
+  return plannedItems !== null &&
+    counts.expected === 0 &&
+    (state === 'planned' || state === 'awaiting_approval')
+    ? plannedItems
     : undefined;
 }
 

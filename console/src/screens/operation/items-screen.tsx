@@ -1,9 +1,11 @@
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, Navigate, useParams } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
-import { itemPages } from '../../api/queries.ts';
-import { inputSome, writeSearch } from '../../api/search-input.ts';
+import { type ItemState, itemPages } from '../../api/queries.ts';
+import { inputList, inputSome, writeSearch } from '../../api/search-input.ts';
+import { noValuesBy, oneOf } from '../../format/filter-forms.ts';
+import { isPlanId } from '../../format/ids.ts';
 import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -11,6 +13,7 @@ import { buttonClass } from '../../ui/button.tsx';
 import { PARTS } from '../../ui/charts/equation.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { ChooseSome } from '../../ui/field.tsx';
+import { NoValues } from '../../ui/no-values.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Toolbar } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
@@ -22,16 +25,24 @@ import { DELIVERY_COLUMN } from '../delivery/delivery-column.tsx';
 
 type Item = Schema<'OperationItem'>;
 
+const STATES = PARTS.map(({ part }) => part);
+
 /** The ledger of an operation: each delivery that it selected, with what became of it. */
 export function ItemsScreen() {
   const { id } = useParams({ from: '/operations/$id/items' });
-  const [search, change] = useUrl();
-  const states = inputSome(
-    search.state,
-    PARTS.map(({ part }) => part),
+  return isPlanId(id) ? (
+    <Navigate to="/plans/$id/items" params={{ id }} search={{}} replace />
+  ) : (
+    <ItemsOf id={id} />
   );
-  const rows = usePagedRows(itemPages(id, states));
-  const columns = useItemColumns();
+}
+
+function ItemsOf({ id }: { id: string }) {
+  const [search, change] = useUrl();
+  const noValues = noValuesBy({ state: oneOf(STATES) }, { state: inputList(search.state) });
+  const states = inputSome(search.state, STATES);
+  const choose = (state: readonly string[]) =>
+    change({ state: state.length > 0 ? state : undefined }, { replace: true });
   return (
     <>
       <PageHead
@@ -46,30 +57,45 @@ export function ItemsScreen() {
       <Toolbar>
         <ChooseSome
           label="State"
-          choices={PARTS.map(({ part }) => ({ value: part, text: sentence(part) }))}
+          choices={STATES.map((state) => ({ value: state, text: sentence(state) }))}
+          // What is no state is named below, and goes with the first choice: the API refuses a list with it.
           values={states ?? []}
-          onValues={(state) => change({ state: state.length > 0 ? state : undefined }, { replace: true })}
+          onValues={choose}
         />
-        <DownloadButton
-          path={`/api/v1/retries/${id}/items${writeSearch({ state: states })}`}
-          accept="text/csv"
-          name={`${[id, ...(states ?? [])].join('-')}.csv`}
-        >
-          Download as CSV
-        </DownloadButton>
+        {noValues.length > 0 ? null : (
+          <DownloadButton
+            path={`/api/v1/retries/${id}/items${writeSearch({ state: states })}`}
+            accept="text/csv"
+            name={`${[id, ...(states ?? [])].join('-')}.csv`}
+          >
+            Download as CSV
+          </DownloadButton>
+        )}
       </Toolbar>
-      <LongTable
-        label="Items"
-        rows={rows}
-        columns={columns}
-        rowKey={({ deliveryId }) => deliveryId}
-        empty={
-          <Empty title="No items">
-            <p>Nothing of this operation is in such a state now. Choose another state, or none for all.</p>
-          </Empty>
-        }
-      />
+      {noValues.length > 0 ? (
+        <NoValues found={noValues} nameOf={sentence} onRemove={() => choose(states ?? [])} />
+      ) : (
+        <Items id={id} states={states} />
+      )}
     </>
+  );
+}
+
+function Items({ id, states }: { id: string; states: ItemState[] | undefined }) {
+  const rows = usePagedRows(itemPages(id, states));
+  const columns = useItemColumns();
+  return (
+    <LongTable
+      label="Items"
+      rows={rows}
+      columns={columns}
+      rowKey={({ deliveryId }) => deliveryId}
+      empty={
+        <Empty title="No items">
+          <p>Nothing of this operation is in such a state now. Choose another state, or none for all.</p>
+        </Empty>
+      }
+    />
   );
 }
 

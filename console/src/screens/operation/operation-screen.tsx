@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, Navigate, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { usePolling } from '../../api/live.ts';
 import { operationQuery } from '../../api/queries.ts';
+import { isPlanId, planId } from '../../format/ids.ts';
 import { counted } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Equation } from '../../ui/charts/equation.tsx';
@@ -28,6 +29,10 @@ export type Operation = Schema<'OperationDetails'>;
 /** An operation as it goes: how far it is, what holds it up, and what can be done about it. */
 export function OperationScreen() {
   const { id } = useParams({ from: '/operations/$id' });
+  return isPlanId(id) ? <Navigate to="/recover" search={{ plan: id }} replace /> : <OperationById id={id} />;
+}
+
+function OperationById({ id }: { id: string }) {
   const polling = usePolling(2_000);
   const query = useQuery(operationQuery(id, polling));
   return query.data ? (
@@ -43,7 +48,7 @@ export function OperationScreen() {
 }
 
 function Shown({ operation }: { operation: Operation }) {
-  const { id, kind, state, counts, plan } = operation;
+  const { id, kind, state, counts } = operation;
   const planned = plannedOnly(operation);
   return (
     <>
@@ -66,9 +71,9 @@ function Shown({ operation }: { operation: Operation }) {
         title="Where it stands"
         aside={operation.nothingSelected ? 'Nothing matched: it had nothing to do.' : undefined}
       >
-        {planned !== undefined && plan !== null ? (
+        {planned !== undefined ? (
           <p>
-            <Link to="/plans/$id/items" params={{ id: plan.id }}>
+            <Link to="/plans/$id/items" params={{ id: planId(id) }}>
               {counted(planned, 'delivery', 'deliveries')}
             </Link>{' '}
             planned; none is selected or sent before it runs.

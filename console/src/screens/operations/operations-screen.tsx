@@ -11,10 +11,12 @@ import { fromInput, inputValue, zoneName } from '../../format/times.ts';
 import { sentence } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Choose, ChooseSome, Field, Fields, Select } from '../../ui/field.tsx';
+import { NoValues } from '../../ui/no-values.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
 import { ShowMore } from '../../ui/show-more.tsx';
 import { curlFor } from '../recover/curl.ts';
+import { operationFilterIn, operationFilterName } from './operation-filter.ts';
 import { OperationsTable } from './operations-table.tsx';
 
 /** Those that are worth a choice: the others pass within a moment. */
@@ -34,8 +36,7 @@ export function OperationsScreen() {
   const [search, change] = useUrl();
   const me = useMe();
   const mayApprove = useMissing('approve:retries') === undefined;
-  const filter = filterOf(search);
-  const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
+  const { filter, noValues } = operationFilterIn(search);
   const waiting = useInfiniteQuery({
     ...operationsQuery({ state: ['awaiting_approval'] }),
     enabled: mayApprove,
@@ -58,52 +59,49 @@ export function OperationsScreen() {
         </Section>
       ) : null}
       <Filters search={search} change={change} />
-      <Loaded query={query} what="the operations">
-        {({ pages }) => {
-          const operations = pages.flatMap(({ items }) => items);
-          return operations.length === 0 ? (
-            <Empty
-              title={
-                Object.keys(filter).length > 0 ? 'No operation is like this' : 'Nothing was recovered yet'
-              }
-              command={curlFor(location.origin, 'POST', '/api/v1/retries/plans', {
-                select: { filter: { state: ['failed'] } },
-              })}
-            >
-              <p>
-                Start at <Link to="/failures">Failures</Link>, or make a plan by the API:
-              </p>
-            </Empty>
-          ) : (
-            <>
-              <OperationsTable operations={operations} />
-              <ShowMore query={query} />
-            </>
-          );
-        }}
-      </Loaded>
+      {noValues.length > 0 ? (
+        <NoValues
+          found={noValues}
+          nameOf={operationFilterName}
+          onRemove={({ member, value }) => {
+            const left = inputList(search[member])?.filter((each) => each !== value) ?? [];
+            change({ [member]: left.length > 0 ? left : undefined });
+          }}
+        />
+      ) : (
+        <Matches filter={filter} />
+      )}
     </>
   );
 }
 
-function filterOf(search: SearchInput): OperationFilter {
-  const state = inputSome(search.state, OPERATION_STATES);
-  const endpointIds = inputList(search.endpointIds);
-  const kind = inputSome(search.kind, ['retry', 'replay'])?.[0];
-  const actor = inputList(search.actor);
-  const texts = Object.fromEntries(
-    (['from', 'to', 'text'] as const).flatMap((name) => {
-      const value = inputText(search[name]);
-      return value === undefined ? [] : [[name, value]];
-    }),
+/** The operations that are like this. */
+function Matches({ filter }: { filter: OperationFilter }) {
+  const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
+  return (
+    <Loaded query={query} what="the operations">
+      {({ pages }) => {
+        const operations = pages.flatMap(({ items }) => items);
+        return operations.length === 0 ? (
+          <Empty
+            title={Object.keys(filter).length > 0 ? 'No operation is like this' : 'Nothing was recovered yet'}
+            command={curlFor(location.origin, 'POST', '/api/v1/retries/plans', {
+              select: { filter: { state: ['failed'] } },
+            })}
+          >
+            <p>
+              Start at <Link to="/failures">Failures</Link>, or make a plan by the API:
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <OperationsTable operations={operations} />
+            <ShowMore query={query} />
+          </>
+        );
+      }}
+    </Loaded>
   );
-  return {
-    ...(state ? { state } : {}),
-    ...(endpointIds ? { endpointIds } : {}),
-    ...(kind ? { kind } : {}),
-    ...(actor ? { actor } : {}),
-    ...texts,
-  };
 }
 
 function Filters({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {
@@ -116,7 +114,8 @@ function Filters({ search, change }: { search: SearchInput; change: (change: Sea
         <ChooseSome
           label="State"
           choices={STATES.map((state) => ({ value: state, text: sentence(state) }))}
-          values={inputList(search.state) ?? []}
+          // What is no state is named below, and goes with the first choice: the API refuses a list with it.
+          values={inputSome(search.state, OPERATION_STATES) ?? []}
           onValues={(state) => change({ state: state.length > 0 ? state : undefined })}
         />
         <Choose

@@ -1,16 +1,26 @@
 import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
+import { planId } from '../../format/ids.ts';
 import { whole } from '../../format/numbers.ts';
 import { Bar } from '../../ui/charts/equation.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Actor, IdText, Quiet, Time, Words } from '../../ui/text.tsx';
+import { plannedOnly } from '../operation/extent.ts';
+
+type Operation = Schema<'OperationSummary'>;
 
 /** Operations in rows: state, who, why, how far. */
-export function OperationsTable({ operations }: { operations: readonly Schema<'OperationSummary'>[] }) {
+export function OperationsTable({
+  operations,
+  label = 'Operations',
+}: {
+  operations: readonly Operation[];
+  label?: string;
+}) {
   return (
     <Table
-      label="Operations"
+      label={label}
       rows={operations}
       rowKey={({ id }) => id}
       columns={[
@@ -28,15 +38,7 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           key: 'expected',
           head: 'Deliveries',
           right: true,
-          cell: ({ id, state, counts }) =>
-            // A plan has selected nothing yet: what it would take stands with it.
-            counts.expected === 0 && (state === 'planned' || state === 'awaiting_approval') ? (
-              <Quiet>–</Quiet>
-            ) : (
-              <Link to="/operations/$id/items" params={{ id }}>
-                {whole(counts.expected)}
-              </Link>
-            ),
+          cell: (operation) => <Deliveries operation={operation} />,
         },
         {
           key: 'bar',
@@ -60,5 +62,20 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
         { key: 'began', head: 'Began', wide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
       ]}
     />
+  );
+}
+
+/** How many it is about: nothing of a plan is selected before it runs. */
+function Deliveries({ operation }: { operation: Operation }) {
+  const { id, counts } = operation;
+  const planned = plannedOnly(operation);
+  return planned === undefined ? (
+    <Link to="/operations/$id/items" params={{ id }}>
+      {whole(counts.expected)}
+    </Link>
+  ) : (
+    <Link to="/plans/$id/items" params={{ id: planId(id) }}>
+      {whole(planned)}
+    </Link>
   );
 }

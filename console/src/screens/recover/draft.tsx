@@ -10,11 +10,12 @@ import { duration } from '../../format/durations.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Button } from '../../ui/button.tsx';
 import { Choose } from '../../ui/field.tsx';
+import { NoValues } from '../../ui/no-values.tsx';
 import { Command, Notice, Refusal } from '../../ui/notice.tsx';
 import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
 import { Count, Quiet } from '../../ui/text.tsx';
+import { filterName } from '../failures/filter-names.ts';
 import { noValuesIn } from '../failures/filter-values.ts';
-import { NoValues } from '../failures/no-values.tsx';
 import { askedIn } from './asked.ts';
 import { planWords, redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
@@ -71,7 +72,8 @@ export function Draft({
   });
   const filter = filterIn(selection);
   const query = deliveryQueryOf(search);
-  const none = filter !== undefined && noValuesIn(query).length > 0;
+  const noValues = filter === undefined ? [] : noValuesIn(query);
+  const none = noValues.length > 0;
   return (
     <>
       <PageHead
@@ -105,7 +107,7 @@ export function Draft({
         <Panel>
           <Stack>
             <SelectionSentence selection={selection} />
-            {none ? <NoValues query={query} /> : null}
+            <NoValues found={noValues} nameOf={filterName} />
             {filter && !none ? <Estimate selection={selection} pace={pace} /> : null}
             {typeof selection.outage === 'string' ? <OutageBox id={selection.outage} /> : null}
           </Stack>

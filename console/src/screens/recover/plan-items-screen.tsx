@@ -2,11 +2,14 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
-import { planItemPages } from '../../api/queries.ts';
-import { inputSome } from '../../api/search-input.ts';
+import { planItemPages, type Risk } from '../../api/queries.ts';
+import { inputList, inputSome } from '../../api/search-input.ts';
+import { noValuesBy, oneOf } from '../../format/filter-forms.ts';
+import { planId } from '../../format/ids.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
+import { NoValues } from '../../ui/no-values.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
@@ -15,17 +18,20 @@ import type { Column } from '../../ui/tables/table.tsx';
 import { DELIVERY_COLUMN } from '../delivery/delivery-column.tsx';
 import { RISKS } from './risk-words.ts';
 
-/** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
+/** The deliveries of a plan, of some risks or of all, as they were planned and as they are. */
 export function PlanItemsScreen() {
-  const { id } = useParams({ from: '/plans/$id/items' });
-  const [search] = useUrl();
-  const [risk] = inputSome(search.risk, RISKS) ?? [];
-  const rows = usePagedRows(planItemPages(id, risk));
-  const columns = useColumns();
+  const id = planId(useParams({ from: '/plans/$id/items' }).id);
+  const [search, change] = useUrl();
+  const noValues = noValuesBy({ risk: oneOf(RISKS) }, { risk: inputList(search.risk) });
+  const risks = inputSome(search.risk, RISKS);
   return (
     <>
       <PageHead
-        title={risk === undefined ? 'Deliveries of the plan' : `${sentence(risk)}: deliveries of the plan`}
+        title={
+          risks === undefined
+            ? 'Deliveries of the plan'
+            : `${sentence(risks.map(words).join(', '))}: deliveries of the plan`
+        }
         about="Exactly those that the plan counts. What is so now stands beside it."
         actions={
           <Link to="/recover" search={{ plan: id }} className={buttonClass()}>
@@ -33,18 +39,30 @@ export function PlanItemsScreen() {
           </Link>
         }
       />
-      <LongTable
-        label="Deliveries of the plan"
-        rows={rows}
-        rowKey={({ deliveryId }) => deliveryId}
-        columns={columns}
-        empty={
-          <Empty title="None">
-            <p>The plan has no delivery with this risk.</p>
-          </Empty>
-        }
-      />
+      {noValues.length > 0 ? (
+        <NoValues found={noValues} nameOf={sentence} onRemove={() => change({ risk: risks })} />
+      ) : (
+        <PlanItems id={id} risks={risks} />
+      )}
     </>
+  );
+}
+
+function PlanItems({ id, risks }: { id: string; risks: Risk[] | undefined }) {
+  const rows = usePagedRows(planItemPages(id, risks));
+  const columns = useColumns();
+  return (
+    <LongTable
+      label="Deliveries of the plan"
+      rows={rows}
+      rowKey={({ deliveryId }) => deliveryId}
+      columns={columns}
+      empty={
+        <Empty title="None">
+          <p>The plan has no delivery with this risk.</p>
+        </Empty>
+      }
+    />
   );
 }
 

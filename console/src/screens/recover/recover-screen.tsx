@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { planQuery } from '../../api/queries.ts';
 import { inputText } from '../../api/search-input.ts';
+import { planId } from '../../format/ids.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Loaded } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
@@ -18,7 +19,7 @@ export function RecoverScreen() {
   return plan === undefined ? (
     <Draft search={search} given={given} onGiven={setGiven} />
   ) : (
-    <Planned id={plan} onChange={setGiven} />
+    <Planned id={planId(plan)} onChange={setGiven} />
   );
 }
 

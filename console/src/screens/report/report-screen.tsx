@@ -9,10 +9,11 @@ import {
   verifyJws,
 } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, Navigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { client } from '../../api/client.ts';
 import { jwksQuery, reportQuery } from '../../api/queries.ts';
+import { isPlanId, operationId } from '../../format/ids.ts';
 import { Button, buttonClass } from '../../ui/button.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
@@ -21,6 +22,7 @@ import { State } from '../../ui/state.tsx';
 import { IdText } from '../../ui/text.tsx';
 import { LedgerCheck } from './ledger-check.tsx';
 import styles from './report.module.css';
+import { SettledSince } from './settled-since.tsx';
 import { SignedReport } from './signed-report.tsx';
 import { UnsignedReport } from './unsigned-report.tsx';
 import { Verification } from './verification.tsx';
@@ -30,6 +32,14 @@ const JOSE = 'application/jose+json';
 /** The closure report of an operation: what was signed is what is shown, and it is verified here. */
 export function ReportScreen() {
   const { id } = useParams({ from: '/operations/$id/report' });
+  return isPlanId(id) ? (
+    <Navigate to="/operations/$id/report" params={{ id: operationId(id) }} replace />
+  ) : (
+    <Report id={id} />
+  );
+}
+
+function Report({ id }: { id: string }) {
   const signed = useQuery({
     queryKey: ['jws', id],
     queryFn: async ({ signal }): Promise<Jws> => {
@@ -92,7 +102,8 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
   return (
     <Loaded query={served} what="the keys">
       {({ keys }) => {
-        const verdict = verifyJws(jws, { keys: pinned?.keys ?? keys });
+        const trusted = { keys: pinned?.keys ?? keys };
+        const verdict = verifyJws(jws, trusted);
         const closure =
           verdict.holds && verdict.type === CLOSURE_TYPE && isClosureOf(verdict.payload, id)
             ? verdict.payload
@@ -105,9 +116,10 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
               <Notice tone="bad" title="It is signed, but what it says does not hold" live>
                 <p>{wrong.why}</p>
               </Notice>
-            ) : closure ? (
+            ) : closure && verdict.holds ? (
               <>
                 <SignedReport closure={closure} />
+                <SettledSince closure={closure} digest={verdict.digest} keys={trusted} />
                 <LedgerCheck closure={closure} />
               </>
             ) : verdict.holds ? (

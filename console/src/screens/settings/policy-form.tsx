@@ -1,4 +1,4 @@
-import { answerOf } from '@redrive/client';
+import { answerOf, ProblemError } from '@redrive/client';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
@@ -8,14 +8,24 @@ import { writtenNumber } from '../../format/written-number.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { ChooseSome, Field, Fields } from '../../ui/field.tsx';
-import { Loaded, Refusal } from '../../ui/notice.tsx';
+import { Loaded, Notice, Refusal } from '../../ui/notice.tsx';
 import { Stack } from '../../ui/page.tsx';
+import { Actor, Time } from '../../ui/text.tsx';
+import {
+  bodyOf,
+  draftOf,
+  type NumberName,
+  type OthersChange,
+  type PolicyDraft,
+  policyLabel,
+  QUOTAS,
+  takenIn,
+  wrongIn,
+} from './policy-draft.ts';
 
-type Kept = Schema<'Policy'>;
-type When = Kept['approveWhen'][number];
+type Shown = Schema<'TenantPolicy'>;
 
 const WHEN = ['mayHaveArrived', 'endpointChanged', 'replayOfDelivered'] as const;
-const QUOTAS = ['itemsPerOperation', 'itemsPerDay', 'openOperations', 'ratePerSecond'] as const;
 
 /** Changes the policy as a whole; what this form does not show stays as it is. */
 export function PolicyForm({ onClose }: { onClose: () => void }) {
@@ -25,56 +35,21 @@ export function PolicyForm({ onClose }: { onClose: () => void }) {
   });
   return (
     <Loaded query={query} what="the policy">
-      {({ policy }) => <Form kept={policy} onClose={onClose} />}
+      {(shown) => <Form first={shown} onClose={onClose} />}
     </Loaded>
   );
 }
 
-function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
-  const queries = useQueryClient();
-  const [numbers, setNumbers] = useState<Record<string, string>>(() => ({
-    reasonAbove: textOf(kept.reasonAbove),
-    approveAbove: textOf(kept.approveAbove),
-    approvers: textOf(kept.approvers.count),
-    ...Object.fromEntries(QUOTAS.map((quota) => [quota, textOf(kept.quotas[quota] ?? null)])),
-  }));
-  const [pattern, setPattern] = useState(kept.ticketPattern ?? '');
-  const [when, setWhen] = useState(kept.approveWhen);
-  const numberOf = (name: string) => writtenNumber(numbers[name] ?? '').value;
-  const wrong = Object.values(numbers)
-    .map((text) => writtenNumber(text).wrong)
-    .find((why) => why !== undefined);
-  const save = useMutation({
-    mutationFn: () =>
-      answerOf(
-        calls.PUT('/api/v1/policy', {
-          body: {
-            ...given('reasonAbove', numberOf('reasonAbove')),
-            ...given('ticketPattern', pattern.trim() === '' ? undefined : pattern.trim()),
-            ...given('approveAbove', numberOf('approveAbove')),
-            approveWhen: when,
-            approvers: { count: numberOf('approvers') ?? 1 },
-            quotas: Object.assign({}, ...QUOTAS.map((quota) => given(quota, numberOf(quota)))),
-            freezeWindows: kept.freezeWindows.map(({ endpoints, ...window }) => ({
-              ...window,
-              ...given('endpoints', endpoints ?? undefined),
-            })),
-          },
-        }),
-      ),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ['me'] });
-      onClose();
-    },
-  });
-  const field = (name: string, label: string, hint?: string) => (
+function Form({ first, onClose }: { first: Shown; onClose: () => void }) {
+  const { draft, set, others, save } = useDraft(first, onClose);
+  const field = (name: NumberName, hint?: string) => (
     <Field
-      label={label}
+      label={policyLabel(name)}
       {...(hint === undefined ? {} : { hint })}
-      wrong={writtenNumber(numbers[name] ?? '').wrong}
+      wrong={writtenNumber(draft[name]).wrong}
       inputMode="decimal"
-      value={numbers[name] ?? ''}
-      onValue={(value) => setNumbers((before) => ({ ...before, [name]: value }))}
+      value={draft[name]}
+      onValue={(value) => set({ [name]: value })}
     />
   );
   return (
@@ -91,33 +66,34 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
       actions={
         <>
           <Button onClick={onClose}>Not now</Button>
-          <Button look="primary" busy={save.isPending} refused={wrong} onClick={() => save.mutate()}>
+          <Button look="primary" busy={save.isPending} refused={wrongIn(draft)} onClick={() => save.mutate()}>
             Set the policy
           </Button>
         </>
       }
     >
       <Stack>
+        {others === undefined ? null : <Others {...others} />}
         <Fields>
-          {field('reasonAbove', 'A reason above, deliveries')}
+          {field('reasonAbove')}
           <Field
-            label="Form of a ticket"
+            label={policyLabel('ticketPattern')}
             hint="Such as [A-Z]{2,5}-\d+"
-            value={pattern}
-            onValue={setPattern}
+            value={draft.ticketPattern}
+            onValue={(ticketPattern) => set({ ticketPattern })}
           />
-          {field('approveAbove', 'Approval above, deliveries')}
-          {field('approvers', 'Approvers', 'Distinct people, 1 to 5.')}
+          {field('approveAbove')}
+          {field('approvers', 'Distinct people, 1 to 5.')}
         </Fields>
         <ChooseSome
-          label="Approval, however small, where it"
+          label={policyLabel('approveWhen')}
           choices={WHEN.map((value) => ({ value, text: words(value) }))}
-          values={when}
-          onValues={(values) => setWhen(values as When[])}
+          values={draft.approveWhen}
+          onValues={(values) => set({ approveWhen: values as PolicyDraft['approveWhen'] })}
         />
         <Fields>
           {QUOTAS.map((quota) => (
-            <div key={quota}>{field(quota, `Quota: ${words(quota)}`)}</div>
+            <div key={quota}>{field(quota)}</div>
           ))}
         </Fields>
         {save.error ? <Refusal error={save.error} /> : null}
@@ -126,10 +102,56 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
   );
 }
 
-function textOf(value: number | null): string {
-  return value === null ? '' : String(value);
+/** What is typed over the policy as it was read, which somebody else may set meanwhile. */
+function useDraft(first: Shown, onClose: () => void) {
+  const queries = useQueryClient();
+  const [read, setRead] = useState(first);
+  const [draft, setDraft] = useState(() => draftOf(first.policy));
+  const [others, setOthers] = useState<{ by: Shown; changes: OthersChange[] }>();
+  const takeIn = async (): Promise<'taken_in'> => {
+    const now = await answerOf(calls.GET('/api/v1/policy'));
+    const taken = takenIn(draftOf(read.policy), draftOf(now.policy), draft);
+    setRead(now);
+    setDraft(taken.draft);
+    setOthers({ by: now, changes: taken.changes });
+    return 'taken_in';
+  };
+  const save = useMutation({
+    mutationFn: () =>
+      answerOf(calls.PUT('/api/v1/policy', { body: bodyOf(draft, read.digest) })).then(
+        () => 'set' as const,
+        (error: unknown) => {
+          if (error instanceof ProblemError && error.code === 'policy_changed') return takeIn();
+          throw error;
+        },
+      ),
+    onSuccess: async (what) => {
+      await queries.invalidateQueries({ queryKey: ['me'] });
+      if (what === 'set') onClose();
+    },
+  });
+  const set = (change: Partial<PolicyDraft>) => setDraft((before) => ({ ...before, ...change }));
+  return { draft, set, others, save };
 }
 
-function given<Value>(name: string, value: Value | undefined): Record<string, Value> {
-  return value === undefined ? {} : { [name]: value };
+/** Who was faster, and what of theirs stands in the form now. */
+function Others({ by, changes }: { by: Shown; changes: OthersChange[] }) {
+  return (
+    <Notice tone="care" title="Somebody else has set the policy meanwhile" live>
+      <p>
+        <Actor actor={by.changedBy ?? 'They'} /> did so on <Time at={by.changedAt} whole />. Nothing of yours
+        is set yet, and all that you typed is kept.
+      </p>
+      {changes.length === 0 ? null : (
+        <ul>
+          {changes.map(({ member, now, typed }) => (
+            <li key={member}>
+              {policyLabel(member)}: {typed ? `they set ${now}, yours is kept` : `${now}, taken from theirs`}.
+            </li>
+          ))}
+        </ul>
+      )}
+      <p>Look at it once more, then set the policy.</p>
+    </Notice>
+  );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller } from '../../../api/authentication/caller.ts';
-import { type Problem, problem } from '../../../api/problems/problem.ts';
+import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
@@ -13,7 +13,14 @@ import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Transaction } from '../../../store/db/queryable.ts';
 import { replaceFreezeSpans } from '../../../store/policy/freeze-spans.ts';
-import { findPolicy, type KeptPolicy, policyInForce, writePolicy } from '../../../store/policy/policies.ts';
+import {
+  digestOf,
+  findPolicy,
+  holdPolicy,
+  type KeptPolicy,
+  policyInForce,
+  writePolicy,
+} from '../../../store/policy/policies.ts';
 import { unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
 import { shownId, shownTime } from '../fields.ts';
@@ -33,6 +40,14 @@ const Shown = z
   .strictObject({
     id: shownId('tenant', 'The tenant whose policy it is; that of the platform for the floor.'),
     policy: PolicyView,
+    digest: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .meta({
+        description:
+          'SHA-256 of `policy`, without the floor: sent with another one, it is set in the place of this one alone.',
+        example: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      }),
     inForce: PolicyInForceView.nullable().meta({
       description: 'What holds, with the floor of the platform; null where neither has ever been set.',
     }),
@@ -67,9 +82,10 @@ export function policyRoutes(deps: ApiDeps): Route[] {
       path: PATH,
       summary: 'Set the policy of a tenant',
       description:
-        'Takes the place of the one before, as a whole: what is left out sets no limit. It counts for operations that are accepted, or plans that are executed, from then on. The floor of the platform can only be sharper.',
+        'Takes the place of the one before, as a whole: what is left out sets no limit. With `digest` it takes that of the one that was read, and of no other that somebody has set meanwhile. It counts for operations that are accepted, or plans that are executed, from then on. The floor of the platform can only be sharper.',
       request: { body: PolicyBody },
       responses: RESPONSES,
+      problems: ['unknown_ids', 'policy_changed'],
       handler: ({ tenant, body, caller }) => set(tenant.id, body, caller),
     }),
     route({
@@ -88,6 +104,7 @@ export function policyRoutes(deps: ApiDeps): Route[] {
       description: 'Holds for every tenant, with its own policy: of each member the sharper one.',
       request: { body: PolicyBody },
       responses: RESPONSES,
+      problems: ['policy_changed'],
       handler: ({ body, caller }) => set(PLATFORM_TENANT.id, body, caller),
     }),
   ];
@@ -106,7 +123,15 @@ export function policyRoutes(deps: ApiDeps): Route[] {
     const policy = policyOf(body);
     const refused = refusedWindows(tenantId, policy) ?? (await refusedEndpoints(tenantId, body));
     if (refused) return refused;
-    const woken = await withTransaction(pool, (tx) => setPolicy(tenantId, policy, by, tx));
+    const woken = await withTransaction(pool, async (tx) => {
+      const kept = await holdPolicy(tx, tenantId);
+      const { digest = digestNow(kept) } = body;
+      // Also where it is there already: the answer to an earlier request may have been lost.
+      return [digest, digestOf(policy)].includes(digestNow(kept))
+        ? setPolicy(tenantId, policy, by, tx)
+        : policyChanged(kept);
+    });
+    if (isProblem(woken)) return woken;
     await Promise.all(woken.map((operation) => deps.nudgeOperation(operation)));
     return show(tenantId);
   }
@@ -191,6 +216,21 @@ function refusedWindow(pointer: string, code: string, message: string): Problem 
   return problem('invalid_request', { errors: [{ pointer, code, message }] });
 }
 
+/** Of a tenant that has never set one, that of the policy which says nothing. */
+function digestNow(kept: KeptPolicy | undefined): string {
+  return kept?.digest ?? digestOf(NO_POLICY);
+}
+
+function policyChanged(kept: KeptPolicy | undefined): Problem {
+  return problem('policy_changed', {
+    detail: `Nothing was set: ${
+      kept
+        ? `${kept.changedBy} set another policy at ${kept.changedAt.toISOString()}`
+        : 'no policy has ever been set here'
+    }. Look at it as it is now, and send its \`digest\` with all that is to hold.`,
+  });
+}
+
 function view(
   tenantId: Id<'tenant'>,
   kept: KeptPolicy | undefined,
@@ -199,6 +239,7 @@ function view(
   return {
     id: showId('tenant', tenantId),
     policy: policyView(kept?.policy ?? NO_POLICY),
+    digest: digestNow(kept),
     inForce: forced ?? null,
     changedAt: kept?.changedAt.toISOString() ?? null,
     changedBy: kept?.changedBy ?? null,

@@ -75,9 +75,19 @@ const Approvers = z
   })
   .meta({ description: 'Who approves: never who asked for it, whatever they may do otherwise.' });
 
+const digest = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/)
+  .transform((text) => text.toLowerCase());
+
 /** The body of a policy: what is left out sets no limit. */
 export const PolicyBody = z
   .strictObject({
+    digest: digest.optional().meta({
+      description:
+        '`digest` of the policy that was read: it is set in the place of that one, and of no other. Without it whatever is there is replaced.',
+      example: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    }),
     reasonAbove: reasonAbove.optional(),
     ticketPattern: ticketPattern.optional(),
     approveAbove: approveAbove.optional(),

@@ -156,6 +156,11 @@ export const OperationSummary = z
       .enum(['run', 'pause', 'cancel'])
       .meta({ description: 'The command of its owner.', example: 'run' }),
     counts: Counts,
+    plannedItems: z.int().min(0).nullable().meta({
+      description:
+        'Deliveries of the plan that it was, or still is: `counts` has none of them before it runs. Those that are found so far while the plan is made; null where it was started without one.',
+      example: null,
+    }),
     ratePerSecond: z
       .number()
       .nullable()
@@ -245,6 +250,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     state: operation.state,
     control: operation.control,
     counts: countsView(operation.counts),
+    plannedItems: operation.plannedItems ?? null,
     ratePerSecond: operation.ratePerSecond ?? null,
     etaSeconds: eta?.seconds ?? null,
     etaLeavesOut: eta?.leavesOut ?? null,
