@@ -129,6 +129,14 @@ export const ALERTS: readonly Alert[] = [
     runbook: 'retention-late.md',
   },
   {
+    name: 'RedriveOutcomesWaiting',
+    expr: 'sum by (namespace) (redrive_outcomes_waiting) > 0 and sum by (namespace) (increase(redrive_record_duration_seconds_count[2m])) == 0',
+    for: '1m',
+    severity: 'critical',
+    summary: 'Requests have ended, and no outcome is written: what is sent may be sent again.',
+    runbook: 'outcomes-waiting.md',
+  },
+  {
     name: 'RedrivePartitionsShort',
     expr: 'min by (namespace, table) (redrive_partition_weeks_ahead) < 2',
     for: '30m',

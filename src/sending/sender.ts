@@ -100,6 +100,11 @@ export class Sender {
     return this.#inFlight;
   }
 
+  /** Requests that have ended, of whose outcomes the ledger does not know yet. */
+  get unrecorded(): number {
+    return this.#unrecorded;
+  }
+
   /** Nothing is in flight, and the ledger knows of everything that was. */
   get idle(): boolean {
     return this.#inFlight.all === 0 && this.#unrecorded === 0;
@@ -222,6 +227,7 @@ export class Sender {
     this.#traces.end(item, classification, span);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
+    this.#context.metrics.outcomesWaiting.inc({ lane: this.#lane });
     const inFlight = this.#inFlight.at(item.endpointId);
     this.#ended(item, slottedAt, classification, durationMs, others);
     this.#recorder.add({
@@ -253,6 +259,7 @@ export class Sender {
       onRecorded: (recorded, { orderMoved }) => {
         this.#orderMoved ||= orderMoved;
         this.#unrecorded -= 1;
+        this.#context.metrics.outcomesWaiting.dec({ lane: this.#lane });
         reportAttempt(this.#context, item, { lane: this.#lane, classification, durationMs, recorded });
         this.#wakeWaiting();
       },

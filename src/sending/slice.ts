@@ -87,7 +87,7 @@ export class Slice {
   }
 
   #facts(): SliceFacts {
-    const { inFlight, idle } = this.#sender;
+    const { inFlight, unrecorded, idle } = this.#sender;
     return {
       ...this.#memory,
       nowMs: performance.now(),
@@ -95,6 +95,7 @@ export class Slice {
       stopped: this.#task.stop.aborted,
       inFlight: Math.max(0, inFlight.all - this.#held.hung),
       bytesInFlight: inFlight.bytes,
+      unrecorded,
       idle,
       yields: this.#yields,
       closed: this.#list.closed,

@@ -89,6 +89,12 @@ function counted(registers: Registry[]) {
       labelNames: ['lane'],
       registers,
     }),
+    outcomesWaiting: new Gauge({
+      name: 'redrive_outcomes_waiting',
+      help: 'Outcomes of requests of this process that have ended, and are not in Postgres yet.',
+      labelNames: ['lane'],
+      registers,
+    }),
     operationsHalted: new Counter({
       name: 'redrive_operations_halted_total',
       help: 'Operations that were halted and wait for a human, by reason.',

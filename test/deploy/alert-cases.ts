@@ -229,6 +229,24 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     fires: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '90000x90' }, at: '75m', labels },
     quiet: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '3600x90' }, at: '75m' },
   },
+  RedriveOutcomesWaiting: {
+    fires: {
+      series: {
+        [`redrive_outcomes_waiting{${OF}, lane="bulk"}`]: '0x4 900x20',
+        [`redrive_record_duration_seconds_count{${OF}}`]: '0+600x4 2400x20',
+      },
+      at: '10m',
+      labels,
+    },
+    // Much is sent, and written.
+    quiet: {
+      series: {
+        [`redrive_outcomes_waiting{${OF}, lane="bulk"}`]: '900x24',
+        [`redrive_record_duration_seconds_count{${OF}}`]: '0+600x24',
+      },
+      at: '10m',
+    },
+  },
   RedrivePartitionsShort: {
     fires: {
       series: {

@@ -50,6 +50,14 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
     },
   },
+  redrive_outcomes_waiting: {
+    async arrange({ engine, scene, closing }) {
+      const it = await scene([ok]);
+      closing(await locked(engine, 'lock table attempts in share mode'));
+      const body = { type: 'gauge.wanted', payload: {} };
+      await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
+    },
+  },
   redrive_operations: { arrange: standing },
   redrive_operation_items: {},
   redrive_queue_depth: {},
@@ -217,11 +225,11 @@ async function standing({ scene }: World): Promise<void> {
 }
 
 /** Holds the lock that a statement takes: who would work on that row passes it over. */
-async function locked({ database }: TestEngine, statement: string, id: string) {
+async function locked({ database }: TestEngine, statement: string, id?: string) {
   const holder = await database.pool.connect();
   await holder.query('begin');
   await holder.query('set local idle_in_transaction_session_timeout = 0');
-  await holder.query(statement, [id]);
+  await holder.query(statement, id === undefined ? [] : [id]);
   return {
     async close() {
       await holder.query('rollback');

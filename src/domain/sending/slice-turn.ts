@@ -44,6 +44,8 @@ export interface SliceFacts extends SliceMemory {
   /** Without those at endpoints that hang, which have sockets of their own. */
   inFlight: number;
   bytesInFlight: number;
+  /** Requests that have ended, of whose outcomes the ledger does not know yet. */
+  unrecorded: number;
   /** Nothing is in flight, and the ledger knows of everything that was. */
   idle: boolean;
   /** It makes itself small, for live traffic flows. */
@@ -67,6 +69,11 @@ export type SliceTurn =
 /** Of payloads in memory, on the wire and claimed; one item alone may go beyond. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
+/**
+ * Outcomes that a slice holds beside its requests in flight, four writes of them: where the ledger takes none, what is
+ * claimed would be sent, and sent again once its lease has ended.
+ */
+export const MAX_UNRECORDED = 1_024;
 /** The most that a bulk slice claims while live traffic flows: a claim is sent together, and live work waits. */
 const MAX_CLAIM_BESIDE_LIVE = 64;
 /**
@@ -116,7 +123,8 @@ function afterNothing(last: Round, facts: SliceFacts, limits: SliceLimits): Slic
 /** Claims where enough sockets are free for a claim to be worth it, and waits for some otherwise. */
 function inRoom(facts: SliceFacts, limits: SliceLimits): SliceTurn {
   const { free, kept, full, most } = roomOf(facts, limits);
-  if (free === 0 || (full && kept === 0) || facts.bytesInFlight >= MAX_BYTES)
+  const holdsTooMuch = facts.bytesInFlight >= MAX_BYTES || facts.unrecorded >= MAX_UNRECORDED;
+  if (free === 0 || (full && kept === 0) || holdsTooMuch)
     return { do: 'wait', untilFreed: true, thenReads: 'never' };
   const sureForMs = facts.nobodyNewUntilMs - facts.nowMs;
   if (full && sureForMs > 0) return { do: 'wait', ms: sureForMs, untilFreed: true, thenReads: 'when_poked' };

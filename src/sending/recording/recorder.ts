@@ -19,6 +19,8 @@ const FLUSH_ITEMS = 256;
 /** Until an outcome whose attempt found no partition is tried again; the partition is made in less. */
 const WITHOUT_PLACE_MS = 250;
 const MAX_BACKOFF_MS = 2_000;
+/** How often a write that is under way is told of: one that waits for somebody's lock fails at nothing. */
+const TOLD_EVERY_MS = 5_000;
 /** Tries of the same write before its operation is told that it is refused. */
 const TRIES_BEFORE_TOLD = 3;
 /** States of an execution behind which others of its key may go. */
@@ -27,7 +29,7 @@ const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 /**
  * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written: a
  * lost connection or a deadlock is tried again for as long as it takes, which is safe because the write is fenced by
- * the claim's token, and bounded because only items that were claimed can wait here.
+ * the claim's token, and bounded because a slice that holds too many of them claims nothing more.
  */
 export class Recorder {
   readonly #context: EffectsContext & Pick<SendingContext, 'metrics'>;
@@ -81,7 +83,19 @@ export class Recorder {
     if (this.#flushing || this.#waiting.length === 0) return;
     const batch = this.#waiting.slice(0, FLUSH_ITEMS);
     this.#waiting = this.#waiting.slice(FLUSH_ITEMS);
+    const beganMs = performance.now();
+    const telling = setInterval(() => {
+      this.#context.log.warn(
+        {
+          event: 'outcomes.waiting',
+          outcomes: batch.length + this.#waiting.length,
+          seconds: Math.round((performance.now() - beganMs) / 1_000),
+        },
+        'outcomes cannot be written',
+      );
+    }, TOLD_EVERY_MS).unref();
     this.#flushing = this.#write(batch).finally(() => {
+      clearInterval(telling);
       this.#flushing = undefined;
       if (this.#waiting.length >= FLUSH_ITEMS) this.#flush();
       else if (this.#waiting.length > 0) this.#flushSoon(RECORDED_EVERY_MS);

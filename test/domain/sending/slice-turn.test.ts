@@ -5,6 +5,7 @@ import {
   afterPuttingOff,
   afterWait,
   MAX_BYTES,
+  MAX_UNRECORDED,
   NOTHING_YET,
   type Round,
   type SliceFacts,
@@ -44,7 +45,7 @@ const anyScene = fc
     limits: anyLimits,
     share: fc.nat({ max: 100 }),
     bytes: fc.constantFrom(0, 1, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES * 2),
-    unrecorded: fc.boolean(),
+    unrecorded: fc.constantFrom(0, 0, 1, MAX_UNRECORDED - 1, MAX_UNRECORDED, 5 * MAX_UNRECORDED),
     last: fc.option(anyRound, { nil: undefined }),
     inVain: fc.nat({ max: 2_000 }),
     nobodyNewInMs: fc.oneof(fc.constant(Number.NEGATIVE_INFINITY), fc.integer({ min: -500, max: 500 })),
@@ -61,14 +62,15 @@ const anyScene = fc
       stopped: it.stopped,
       inFlight,
       bytesInFlight: inFlight === 0 ? 0 : it.bytes,
-      idle: inFlight === 0 && !it.unrecorded,
+      unrecorded: it.unrecorded,
+      idle: inFlight === 0 && it.unrecorded === 0,
       yields: it.yields,
       closed: it.closed,
       inVain: it.inVain,
       nobodyNewUntilMs: 1_000 + it.nobodyNewInMs,
       ...(it.last ? { last: it.last } : {}),
     };
-    return { facts, limits: it.limits, unrecorded: it.unrecorded };
+    return { facts, limits: it.limits, unrecorded: it.unrecorded > 0 };
   });
 
 function always(
@@ -81,13 +83,14 @@ function always(
 }
 
 describe('the next turn of a slice', () => {
-  test('never claims beyond its sockets and its bytes, and keeps some of the live lane for newcomers', () =>
+  test('never claims beyond its sockets, its bytes and what it may hold unwritten, and keeps some of the live lane for newcomers', () =>
     always((turn, { facts, limits }) => {
       if (turn.do !== 'claim') return;
       expect(turn.most).toBeGreaterThan(0);
       expect(turn.most + facts.inFlight).toBeLessThanOrEqual(limits.sockets);
       expect(turn.most).toBeLessThanOrEqual(facts.yields ? 64 : 256);
       expect(facts.bytesInFlight).toBeLessThan(MAX_BYTES);
+      expect(facts.unrecorded).toBeLessThan(MAX_UNRECORDED);
       const kept = limits.lane === 'live' ? Math.floor(limits.sockets / 4) : 0;
       expect(turn.shared).toBeLessThanOrEqual(Math.max(0, limits.sockets - facts.inFlight - kept));
     }));
@@ -130,6 +133,7 @@ describe('the next turn of a slice', () => {
       const some = facts.last === undefined || facts.last.claimed > 0;
       const quiet = !facts.closed.length && !facts.last?.short?.length && !facts.last?.stopped;
       if (facts.stopped || facts.nowMs >= facts.endAtMs || !some || !quiet) return;
+      if (facts.unrecorded >= MAX_UNRECORDED) return;
       if (free === limits.sockets) expect(turn.do).toBe('claim');
     }));
 });
@@ -150,6 +154,7 @@ describe('a slice that remembers', () => {
           stopped: false,
           inFlight: 1,
           bytesInFlight: 1,
+          unrecorded: 0,
           idle: false,
           yields: false,
           closed: [],
@@ -172,6 +177,7 @@ describe('a slice that remembers', () => {
       stopped: false,
       inFlight: 0,
       bytesInFlight: 0,
+      unrecorded: 0,
       idle: true,
       yields: false,
       closed: [],
