@@ -1,14 +1,17 @@
 import { checkLedger } from './check-ledger.ts';
 import { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './closure.ts';
-import { isObject, type Members, objectIn } from './json.ts';
-import { isJws, type Jwk, type Jws, type KeySet, verifyJws } from './jws.ts';
+import { hasOnly, isObject, type Members, objectIn, valueIn } from './json.ts';
+import { isJws, type Jwk, type Jws, type KeySet, type Verdict, verifyJws } from './jws.ts';
 import { isInLedger, type LineProof, type OnLines } from './ledger.ts';
 import type { Lines } from './lines.ts';
 
-/** A signed report, the keys that one trusts, and what else was handed over with it. */
+/**
+ * A signed report, the keys that one trusts, and what else was handed over with it. Files are best handed over as texts:
+ * where a member stands twice, whatever reads them elsewhere may show the one that was not verified.
+ */
 export interface ReportEvidence {
   /** The answer of `GET /api/v1/retries/{id}/report` with `Accept: application/jose+json`. */
-  report: Jws | Members;
+  report: Jws | Members | string;
   /** A copy of `/.well-known/redrive/jwks.json`, best of all an old one of your own. */
   keys: KeySet;
   /** The operation that it has to be about; any where left out. */
@@ -18,9 +21,9 @@ export interface ReportEvidence {
   /** Told how many lines of the ledger have been read. */
   onLines?: OnLines | undefined;
   /** The answer of `GET …/items/{deliveryId}/proof`. */
-  proof?: LineProof | Members | undefined;
+  proof?: LineProof | Members | string | undefined;
   /** What was settled later: the answer of `GET …/report/addenda`, or the signatures in it, oldest first. */
-  addenda?: readonly unknown[] | undefined;
+  addenda?: readonly unknown[] | Members | string | undefined;
 }
 
 /** Whether a report holds, with what it says; or the first thing that does not, in one sentence. */
@@ -43,18 +46,19 @@ export type ReportVerdict =
     }
   | { ok: false; fault: 'signature' | 'form' | 'counts' | 'ledger' | 'proof' | 'addenda'; why: string };
 
+type Signed = Extract<Verdict, { holds: true }>;
+
 const ADDENDUM_TYPE = 'redrive-addendum+json';
 
 /** Verifies a report, its ledger, a line of it and its addenda without asking anybody. */
 export async function verifyReport({
-  report,
   keys,
   operation,
   items,
   onLines,
-  proof,
-  addenda,
+  ...evidence
 }: ReportEvidence): Promise<ReportVerdict> {
+  const [report, proof, addenda] = [evidence.report, evidence.proof, evidence.addenda].map(spoken);
   const fails = (fault: Extract<ReportVerdict, { ok: false }>['fault'], why: string): ReportVerdict => ({
     ok: false,
     fault,
@@ -82,16 +86,23 @@ export async function verifyReport({
     if (!checked.ok) return checked;
     holds.lines = checked.lines;
   }
-  if (proof !== undefined) {
+  if (evidence.proof !== undefined) {
     if (!isLineProof(proof)) return fails('proof', 'This is no proof of a line: expected its line and path.');
     const line = objectIn(proof.line);
     if (!line || !isInLedger(proof, ledger))
       return fails('proof', 'The line is not in the ledger that was signed: its path leads to another root.');
+    if (
+      (proof.merkleRoot ?? ledger.merkleRoot) !== ledger.merkleRoot ||
+      (proof.reportDigest ?? digest) !== digest
+    )
+      return fails('proof', 'The proof says that it is of another report.');
     holds.line = line;
   }
-  if (addenda !== undefined) {
+  if (evidence.addenda !== undefined) {
+    const list = isObject(addenda) ? addenda.items : addenda;
+    if (!Array.isArray(list)) return fails('addenda', 'This is no list of addenda.');
     const said: Members[] = [];
-    for (const [index, each] of addenda.entries()) {
+    for (const [index, each] of list.entries()) {
       const read = readAddendum(each, { keys, digest, operation: payload.operation, number: index + 1 });
       if (typeof read === 'string') return fails('addenda', read);
       said.push(read);
@@ -101,12 +112,18 @@ export async function verifyReport({
   return holds;
 }
 
+/** What was handed over, read where it is a text; undefined where that says no one thing. */
+function spoken(given: unknown): unknown {
+  return typeof given === 'string' ? valueIn(given) : given;
+}
+
 /** What an addendum says, or why it counts for nothing. */
 function readAddendum(
   given: unknown,
   { keys, digest, operation, number }: { keys: KeySet; digest: string; operation: string; number: number },
 ): Members | string {
-  const jws = isObject(given) && isJws(given.jws) ? given.jws : given;
+  const view = isObject(given) && isJws(given.jws) ? given : undefined;
+  const jws = view ? view.jws : given;
   if (!isJws(jws)) return `Addendum ${number} is no signature.`;
   const verdict = verifyJws(jws, keys);
   if (!verdict.holds) return `Addendum ${number}: ${verdict.why}`;
@@ -118,11 +135,25 @@ function readAddendum(
     return `Addendum ${number} amends another report.`;
   if (payload.number !== number)
     return `Addendum ${number} is missing: the one in its place is number ${String(payload.number)}.`;
+  if (view && !agrees(view, verdict))
+    return `Addendum ${number}: what stands beside it is not what was signed.`;
   return payload;
 }
 
-function isLineProof(proof: LineProof | Members): proof is LineProof {
+/** Whether all that stands beside the signature of an addendum was signed. */
+function agrees({ jws: _, ...beside }: Members, { payload, kid, digest }: Signed): boolean {
+  const { number, signedAt, items } = payload;
+  const changes = Array.isArray(items) ? items.length : undefined;
+  const known: Members = { number, signedAt, changes, kid, digest };
+  return Object.entries(beside).every(([name, value]) => Object.hasOwn(known, name) && known[name] === value);
+}
+
+const PROOF = ['line', 'leafIndex', 'treeSize', 'path', 'merkleRoot', 'reportDigest'];
+
+function isLineProof(proof: unknown): proof is LineProof & { merkleRoot?: unknown; reportDigest?: unknown } {
   return (
+    isObject(proof) &&
+    hasOnly(proof, PROOF) &&
     typeof proof.line === 'string' &&
     typeof proof.leafIndex === 'number' &&
     typeof proof.treeSize === 'number' &&
