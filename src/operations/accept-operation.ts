@@ -192,10 +192,9 @@ export async function acceptWithin<Refusal>(
     ...request,
     id,
     tenantId: request.tenant.id,
+    // Found by the key, and never that of an earlier use, of which nothing may be left here.
     workflowId: `${request.kind}/${request.tenant.handle}/${
-      key && held
-        ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}`
-        : id
+      key ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${id}` : id
     }`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
@@ -251,9 +250,8 @@ export async function acceptWithin<Refusal>(
       ...present({ items, plan: shown, idempotencyExpiresAt: expiresAt }),
     }),
   );
-  if (key && held)
+  if (key)
     await storeAnswer(tx, key, {
-      use: held.use,
       operationId: id,
       status: request.plan ? 201 : 202,
       body,

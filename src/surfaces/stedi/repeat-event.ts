@@ -119,7 +119,6 @@ async function repeatOnce(
   const repeated = await repeat(db, tenantId, eventId, by);
   if (isProblem(repeated)) return repeated;
   await storeAnswer(db, use, {
-    use: held.use,
     // There is no operation: the key stands for the new event.
     operationId: repeated.eventId,
     status: 200,
