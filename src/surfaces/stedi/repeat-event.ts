@@ -34,7 +34,7 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
       path: PATH,
       summary: 'Send an event again, as a new one',
       description:
-        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own.',
+        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own. It keeps a copy of the payload: erasing that of one of the two leaves that of the other.',
       tag: 'Stedi',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: z.strictObject({ eventId: idField('event', 'Id of the event.') }) },
