@@ -5735,7 +5735,7 @@ export interface components {
              */
             webhookId: string;
             /**
-             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.
+             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `already_delivered`: it was, and nothing is settled; also where a replay is open that was asked for more than five minutes after the acknowledgement was signed. `refused`: no such delivery was sent, or not signed by its endpoint.
              * @example settled
              * @enum {string}
              */
