@@ -2728,6 +2728,8 @@ CREATE INDEX deliveries_replayed ON public.deliveries USING btree (event_id, id)
 
 CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
 
+CREATE INDEX endpoint_secrets_expiring ON public.endpoint_secrets USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
 CREATE INDEX endpoint_versions_failed_files ON public.endpoint_versions USING btree (tenant_id, created_at) WHERE ('file.failed.v2'::text = ANY (event_types));
 
 CREATE INDEX endpoint_versions_told ON public.endpoint_versions USING btree (tenant_id) WHERE (event_types && ARRAY['operation.awaiting_approval'::text, 'operation.approved'::text, 'operation.rejected'::text, 'operation.halted'::text, 'operation.closed'::text, 'operation.drift_too_large'::text, 'outage.opened'::text, 'outage.recovered'::text]);
@@ -2751,6 +2753,12 @@ CREATE INDEX exclusions_by_delivery ON public.exclusions USING btree (delivery_i
 CREATE UNIQUE INDEX execution_records_by_delivery ON public.execution_records USING btree (delivery_id, generation);
 
 CREATE INDEX execution_records_by_operation ON public.execution_records USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
+
+CREATE INDEX idempotency_keys_expiring ON public.idempotency_keys USING btree (expires_at) WHERE (expires_at < 'infinity'::timestamp with time zone);
+
+CREATE INDEX idempotency_keys_of_operation ON public.idempotency_keys USING btree (operation_id);
+
+CREATE INDEX idempotency_keys_while_open ON public.idempotency_keys USING btree (created_at) WHERE while_open;
 
 CREATE INDEX import_lines_not_accepted ON public.import_lines USING btree (import_id, result, line) WHERE (result <> 'accepted'::text);
 
@@ -2835,6 +2843,8 @@ CREATE INDEX rejections_by_request ON public.rejections USING btree (tenant_id, 
 CREATE INDEX rejections_by_time ON public.rejections USING btree (tenant_id, rejected_at, id);
 
 CREATE UNIQUE INDEX resolutions_by_key ON public.resolutions USING btree (tenant_id, key_hash) WHERE (key_hash IS NOT NULL);
+
+CREATE INDEX resolutions_keys_expiring ON public.resolutions USING btree (key_expires_at) WHERE (key_expires_at IS NOT NULL);
 
 CREATE INDEX resolved_executions_by_resolution ON public.resolved_executions USING btree (resolution_id);
 

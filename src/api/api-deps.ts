@@ -9,6 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { SeenRun } from '../temporal/operation-runs.ts';
 import type { RateLimit } from './limits/rate-limit.ts';
+import type { ReadLimits } from './limits/read-turns.ts';
 import type { StreamLimits } from './limits/stream-places.ts';
 
 /** State of one part that the service needs. */
@@ -52,6 +53,7 @@ export interface ApiDeps extends RecoveryDeps {
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
   streamLimits?: Partial<StreamLimits>;
+  readLimits?: Partial<ReadLimits>;
   /** How long a request that is no upload may take to arrive; minutes where left out. */
   arrivesWithinMs?: number;
   /** How often a listener is asked whether it is still there; by `LISTENER_ASKED_EVERY_MS` where left out. */

@@ -1,5 +1,5 @@
-/** A spreadsheet takes a cell that begins so for a formula, and does what it says. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** A spreadsheet takes a cell that begins so for a formula, and does what it says; some do of the full-width signs, too. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 const NEEDS_QUOTES = /[",\r\n]/;
 
 /**

@@ -9,6 +9,7 @@ import type { Authenticated } from './authentication/caller.ts';
 import { type ClientAddress, clientAddress } from './authentication/client-address.ts';
 import { type FailureLimit, limitFailures } from './authentication/failed-authentication.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './limits/rate-limit.ts';
+import { createReadTurns, type ReadTurns } from './limits/read-turns.ts';
 import { type PlaceKind, StreamPlaces } from './limits/stream-places.ts';
 import { isProblem, type Problem, problem, sendRendered } from './problems/problem.ts';
 import { PROBLEMS } from './problems/problem-table.ts';
@@ -31,6 +32,7 @@ interface Limits {
   rate: ReadonlyMap<SurfaceName, RateLimiter>;
   failures: FailureLimit;
   streams: StreamPlaces;
+  reads: ReadTurns;
   addressOf: ClientAddress;
 }
 
@@ -46,6 +48,7 @@ export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Rou
     ),
     failures: limitFailures(),
     streams: new StreamPlaces(deps.streamLimits),
+    reads: createReadTurns(deps.readLimits),
     addressOf: clientAddress(deps.trustedProxies ?? []),
   };
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -208,7 +211,9 @@ async function answer(
   if (upload && isProblem(upload)) return refused(deps, route, requestId, who?.tenant?.id, upload);
   const outcome = upload
     ? await takeUpload(upload, call, req, route, () => whyEnded(deps, route, request))
-    : await route.handler(call);
+    : route.method === 'get' && who?.tenant
+      ? await limits.reads(who.tenant.id, () => route.handler(call))
+      : await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
   if (isProblem(outcome)) return refused(deps, route, requestId, who?.tenant?.id, outcome);

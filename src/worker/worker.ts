@@ -45,6 +45,7 @@ import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { ChangeTeller } from './change-teller.ts';
+import { expiryChore } from './expiry-chore.ts';
 import { figuresChore } from './figures-chore.ts';
 import { counted, showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
@@ -181,6 +182,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     listenersChore(of, recovery),
     figuresChore(of),
     rateBucketsChore(of),
+    expiryChore(of),
     statisticsChore(of),
     ...resealingChores(of, { sealer: deps.sealer, metrics, log }),
   ];

@@ -27,7 +27,7 @@ test('a line keeps every text, and none of them is a formula', () => {
       expect(cells.length).toBe(texts.length + 1);
       for (const [n, text] of texts.entries()) {
         expect([text, `'${text}`]).toContain(cells[n]);
-        expect(cells[n]).not.toMatch(/^[=+\-@\t\r]/);
+        expect(cells[n]).not.toMatch(/^[=+\-@\t\r\n＝＋－＠]/);
       }
     }),
   );
@@ -35,6 +35,7 @@ test('a line keeps every text, and none of them is a formula', () => {
 
 test.each([
   [['=cmd|" /C calc"!A0', '@SUM(A1)', '+1', '-1'], `"'=cmd|"" /C calc""!A0",'@SUM(A1),'+1,'-1\r\n`],
+  [['＝1', '＋1', '－1', '＠SUM(A1)', '\n=1', 'a＝1'], `'＝1,'＋1,'－1,'＠SUM(A1),"'\n=1",a＝1\r\n`],
   [[null, undefined, '', 0, -5, true], ',,,0,-5,true\r\n'],
   [['a,b', 'a\nb', 'a"b', { a: 1 }], '"a,b","a\nb","a""b","{""a"":1}"\r\n'],
 ])('%j is written as %j', (cells, line) => {

@@ -64,6 +64,10 @@ describe('a signed checkpoint', () => {
       logged,
     ])
       expect(await read(kept)).toEqual({ ok: true, checkpoints: [CHECKPOINT], signed: 1 });
+    const head = { ...CHECKPOINT, jws };
+    expect(await read({ items: [], nextCursor: null, head })).toEqual({
+      ...{ ok: true, checkpoints: [CHECKPOINT], signed: 1 },
+    });
     const lines = [logged, logged].map((line) => `${JSON.stringify(line)}\n`).join('');
     expect(await read(lines)).toMatchObject({ ok: true, signed: 2 });
   });
@@ -76,6 +80,17 @@ describe('a signed checkpoint', () => {
     expect(await refused({ ...view, number: 43 })).toBe('other_content');
     expect(await refused({ ...view, hash: '0'.repeat(64) })).toBe('other_content');
     expect(await refused({ ...view, tenant: 'ten_other' })).toBe('other_content');
+    expect(await refused({ ...view, at: '2020-01-01T00:00:00.000Z' })).toBe('other_content');
+    const page = { items: [view], nextCursor: null };
+    expect(await refused({ ...page, head: { ...view, hash: '0'.repeat(64) } })).toBe('other_content');
+    expect(await refused({ ...page, head: { ...CHECKPOINT, jws: null } })).toBe('unsigned');
+    expect(await refused({ ...page, head: 'none' })).toBe('unreadable');
+    expect(await refused({ ...view, approvedBy: 'actor:ceo' })).toBe('unreadable');
+    expect(await refused({ ...view, jws: { ...jws, header: { approvedBy: 'actor:ceo' } } })).not.toBe(
+      'taken',
+    );
+    expect(await refused(JSON.stringify(view).replace('{', '{"number":48,'))).toBe('unreadable');
+    expect(await refused({ ...jws, approvedBy: 'actor:ceo' })).toBe('unreadable');
     expect(await refused(CHECKPOINT)).toBe('unsigned');
     expect(await refused({ ...view, jws: null })).toBe('unsigned');
     expect(await refused(await sign(CHECKPOINT, CHECKPOINT_TYPE, 'sgk_2'))).toBe('unknown_key');
@@ -111,6 +126,8 @@ test('without keys signatures are not looked at, and what was signed is what is 
   const without = (value: unknown) => readCheckpoints([{ name: 'kept.json', text: JSON.stringify(value) }]);
   for (const kept of [CHECKPOINT, { ...CHECKPOINT, jws }, { ...CHECKPOINT, jws: null }, jws])
     expect(await without(kept)).toEqual({ ok: true, checkpoints: [CHECKPOINT], signed: 0 });
+  const zeros = { ...CHECKPOINT, hash: '0'.repeat(64), jws };
+  expect(await without({ items: [], head: zeros })).toMatchObject({ ok: false, why: 'other_content' });
 });
 
 test.each([

@@ -143,6 +143,7 @@ test('missing last entries are found by a checkpoint', () => {
       ok: false,
       fault: 'missing',
       number: number + 1,
+      until: later,
     });
   });
 });
@@ -244,6 +245,42 @@ test.each([10_000, 200_000])(
     }
   },
 );
+
+describe('what nothing seals does not stand in a line that verifies', () => {
+  const entries = chain([{ reason: 'r' }, null]);
+  const lines = entries.map((entry) => JSON.stringify(entry));
+  const within = (at: number, from: string | RegExp, to: string) =>
+    lines.map((line, index) => {
+      if (index !== at) return line;
+      expect(line).toMatch(from);
+      return line.replace(from, to);
+    });
+
+  test.each<[string, string[]]>([
+    ['a member of another name', within(0, /^\{/, '{"approvedBy":"actor:ceo",')],
+    ['another member before one of the same name', within(0, /^\{/, '{"actor":"actor:ceo",')],
+    ['another member of the same name, escaped', within(0, /^\{/, '{"\\u0061ctor":"actor:ceo",')],
+    ['a member twice within the facts', within(0, '"version":', '"version":7,"version":')],
+    ['a member twice within the words', within(0, '"reason":', '"reason":"another","reason":')],
+    ['a number that no double holds', within(1, '"keyId":null', '"keyId":1e999')],
+  ])('%s', (_, changed) => {
+    expect(verifyChain(lines)).toMatchObject({ ok: true });
+    expect(verifyChain(changed)).toMatchObject({ ok: false, fault: 'unreadable' });
+  });
+
+  test('a salt without words', () => {
+    const erased = entries.map((entry) => ({ ...entry, words: null, salt: 'approved by the board' }));
+    expect(verify(erased)).toEqual({ ok: false, fault: 'changed', number: 1 });
+    const none = [entries[0] as SealedEntry, { ...(entries[1] as SealedEntry), salt: 'approved' }];
+    expect(verify(none)).toEqual({ ok: false, fault: 'changed', number: 2 });
+  });
+
+  test('colons, brackets and quotes within texts are texts', () => {
+    const [entry] = chain([{ reason: '{"a":1,"a":[2]} \\"::\\\\' }]) as [SealedEntry];
+    expect(verify([entry])).toMatchObject({ ok: true });
+    expect(verifyChain([JSON.stringify(entry, null, 1).replaceAll('\n', ' ')])).toMatchObject({ ok: true });
+  });
+});
 
 test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash":"","tenant":""}'])(
   'a line that is no entry is named: %s',

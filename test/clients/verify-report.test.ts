@@ -233,6 +233,34 @@ describe('what failed is said in one sentence', () => {
       }),
     ],
     ['proof: The line is not in the ledger', async () => ({ proof: { ...proofOf(1), leafIndex: 2 } })],
+    [
+      'form: This is no signed report',
+      async () => ({ report: { ...report, header: { approvedBy: 'actor:ceo' } } }),
+    ],
+    [
+      'form: This is no signed report',
+      async () => ({
+        report: JSON.stringify(report).replace('{', `{"payload":"${report.payload.slice(4)}",`),
+      }),
+    ],
+    ['proof: This is no proof', async () => ({ proof: { ...proofOf(1), approvedBy: 'actor:ceo' } })],
+    [
+      'proof: This is no proof',
+      async () => ({ proof: JSON.stringify(proofOf(1)).replace('{', '{"line":"{}",') }),
+    ],
+    [
+      'proof: The proof says that it is of another report',
+      async () => ({ proof: { ...proofOf(1), reportDigest: '0'.repeat(64) } }),
+    ],
+    [
+      'addenda: Addendum 1: what stands beside it is not what was signed',
+      async () => ({ addenda: [{ number: 2, jws: await addendum(1) }] }),
+    ],
+    [
+      'addenda: Addendum 1: what stands beside it is not what was signed',
+      async () => ({ addenda: { items: [{ approvedBy: 'actor:ceo', jws: await addendum(1) }] } }),
+    ],
+    ['addenda: This is no list', async () => ({ addenda: '{"items":[],"items":[]}' })],
     ['proof: This is no proof', async () => ({ proof: { line: LINES[0] } })],
     ['addenda: Addendum 1 is no signature', async () => ({ addenda: [{ number: 1 }] })],
     [
@@ -249,6 +277,13 @@ describe('what failed is said in one sentence', () => {
     expect(said.startsWith(sentence)).toBe(true);
     expect(said).toMatch(/^\w+: [^\n]+\.$/);
   });
+});
+
+test('evidence is taken as the text of its file', async () => {
+  const addenda = { items: [{ number: 1, digest: undefined, jws: await addendum(1) }], nextCursor: null };
+  const texts = { report: JSON.stringify(report), proof: JSON.stringify(proofOf(3)) };
+  const verdict = await verifyReport({ ...texts, keys, addenda: JSON.stringify(addenda) });
+  expect(verdict).toMatchObject({ ok: true, line: { deliveryId: 'dlv_3' }, addenda: [{ number: 1 }] });
 });
 
 test('the lines prove the equation: whatever states they have, their counts hold and others do not', () =>

@@ -68,9 +68,13 @@ test(
       expect((await shell(verifying)).stdout).toContain('Signature Verified Successfully');
       expect(JSON.parse((await shell(chain)).stdout)).toMatchObject({
         verified: true,
-        checkpoints: 2,
-        signed: 2,
+        checkpoints: 3,
+        signed: 3,
       });
+      const lines = (await readFile(join(directory, 'audit.ndjson'), 'utf8')).split('\n');
+      const uncut = await change('audit.ndjson', lines.slice(1).join('\n'), '');
+      await expect(shell(chain)).rejects.toMatchObject({ stdout: expect.stringContaining('"until"') });
+      await uncut();
 
       const python = await pythonWith('PyJWT==2.15.1', 'joserfc==1.8.0', 'cryptography');
       const inside = (script: string) =>

@@ -96,7 +96,7 @@ describe('the record of an operation in Temporal', () => {
     await eventually('it is under way', () => it.sent() > 10);
     await it.retries.control(id, 'pause');
     await eventually('it waits', async () => (await it.retries.show(id)).nextEvent.what === 'expiry');
-    expect(workflowId).toMatch(new RegExp(`^retry/${it.tenant.handle}/[0-9a-f]{32}\\.1$`));
+    expect(workflowId).toMatch(new RegExp(`^retry/${it.tenant.handle}/[0-9a-f]{32}\\.[0-9a-f-]{36}$`));
     const handle = temporal.handle(workflowId);
     const run = await handle.describe();
     expect(await run.staticSummary()).toBe(`retry ${id}`);

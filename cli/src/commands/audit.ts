@@ -51,6 +51,7 @@ const exported = command({
   path: ['audit', 'export'],
   summary: 'Write the whole chain, oldest entry first, a line of JSON each: what `audit verify` reads',
   examples: [
+    'redrive audit checkpoints -o json > checkpoints.json',
     'redrive audit export > audit.ndjson',
     'redrive audit verify audit.ndjson checkpoints.json --jwks jwks.json',
   ],
@@ -98,7 +99,7 @@ const verify = command({
   path: ['audit', 'verify'],
   summary: 'Verify an export of the audit offline: files only, nobody is asked',
   details: [
-    'Files behind the export hold ends of the chain that were kept elsewhere: checkpoints, signed reports, events of operations, lines of the log. Exits with 11 where something is not as it was, and says what.',
+    'Files behind the export hold ends of the chain that were kept elsewhere: checkpoints, signed reports, events of operations, lines of the log. Fetch those before the export, which has their entries then: where one of them names a later entry, the export was cut off or made before. Exits with 11 where something is not as it was, and says what.',
   ],
   examples: ['redrive audit verify audit.ndjson checkpoints.json report.json --jwks jwks.json'],
   args: { file: argument('the export'), kept: rest('files with ends of the chain that were kept elsewhere') },

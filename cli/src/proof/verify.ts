@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type KeySet, keysIn, verifyAuditStream, verifyReport } from '@redrive/client';
 import { usage } from '../core/stop.ts';
 import { counted } from '../core/text.ts';
-import { isPlain, jsonIn, readable, textIn } from '../shell/files.ts';
+import { isPlain, jsonOf, readable, textIn } from '../shell/files.ts';
 
 /** What a look at files came to: as data, and in one sentence. */
 export interface FilesVerdict {
@@ -29,13 +29,13 @@ export async function verifyReportFiles(files: ReportFiles): Promise<FilesVerdic
       'say --jwks jwks.json: `redrive signing-keys list -o json` fetches it, best of all early',
     );
   const verdict = await verifyReport({
-    report: await objectIn(files.report),
+    report: await evidenceIn(files.report),
     keys: await keySet(files.jwks),
     operation: files.operation,
     // As a stream: a ledger of ten million lines is not held.
     items: files.items === undefined ? undefined : createReadStream(await readable(files.items)),
-    proof: files.proof === undefined ? undefined : await objectIn(files.proof),
-    addenda: files.addenda === undefined ? undefined : listOf(await jsonIn(files.addenda)),
+    proof: files.proof === undefined ? undefined : await evidenceIn(files.proof),
+    addenda: files.addenda === undefined ? undefined : (await jsonOf(files.addenda)).text,
   });
   if (!verdict.ok)
     return {
@@ -126,17 +126,10 @@ async function keySet(file: string): Promise<KeySet> {
   }
 }
 
-async function objectIn(file: string): Promise<Record<string, unknown>> {
-  const value = await jsonIn(file);
+/** The text of a JSON object, which is verified as it stands there: read here, it would have lost what stands twice. */
+async function evidenceIn(file: string): Promise<string> {
+  const { value, text } = await jsonOf(file);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw usage(`${file} holds no JSON object.`);
-  return value as Record<string, unknown>;
-}
-
-/** A page of a list, or the list itself. */
-function listOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  if (typeof value === 'object' && value !== null && 'items' in value && Array.isArray(value.items))
-    return value.items;
-  throw usage('Expected a list of addenda.');
+  return text;
 }

@@ -18,9 +18,14 @@ export async function textIn(file: string): Promise<string> {
 
 /** The JSON of a file that somebody named. */
 export async function jsonIn(file: string): Promise<unknown> {
-  const text = await textIn(file);
+  return (await jsonOf(file)).value;
+}
+
+/** The JSON of a file that somebody named, and its text. */
+export async function jsonOf(file: string): Promise<{ value: unknown; text: string }> {
+  const text = (await textIn(file)).replace(/^\uFEFF/, '');
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return { value: JSON.parse(text), text };
   } catch {
     throw usage(`${file} is no JSON.`);
   }

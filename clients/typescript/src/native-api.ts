@@ -741,7 +741,7 @@ export interface paths {
         post?: never;
         /**
          * Erase the payload of an event, at once and for good
-         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it.
+         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it. An event that repeats this one (`POST /events/{eventId}/retry` of Stedi) has a copy of its own, and is erased by itself.
          *
          *     Scope: `write:deliveries`.
          *
@@ -5745,7 +5745,7 @@ export interface components {
              */
             webhookId: string;
             /**
-             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.
+             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `already_delivered`: it was, and nothing is settled; also where a replay is open that was asked for more than five minutes after the acknowledgement was signed. `refused`: no such delivery was sent, or not signed by its endpoint.
              * @example settled
              * @enum {string}
              */

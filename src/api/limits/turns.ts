@@ -2,13 +2,13 @@
 export type Turns = <Result>(act: () => Promise<Result>) => Promise<Result>;
 
 /**
- * Waits for a turn among those with the same key before the turn among all: whoever has several pieces of work that must
- * not go on at a time waits without taking a turn from others.
+ * Waits for a turn among those with the same key, which has `atOnce`, before the turn among all: whoever has more pieces
+ * of work than may go on at a time waits without taking a turn from others.
  */
-export function turnsOf(inTurn: Turns): (key: string) => Turns {
+export function turnsOf(inTurn: Turns, atOnce = 1): (key: string) => Turns {
   const own = new Map<string, { turns: Turns; users: number }>();
   return (key) => async (act) => {
-    const mine = own.get(key) ?? { turns: createTurns(1), users: 0 };
+    const mine = own.get(key) ?? { turns: createTurns(atOnce), users: 0 };
     own.set(key, mine);
     mine.users += 1;
     try {
@@ -42,4 +42,23 @@ export function createTurns(atOnce: number): Turns {
       });
     }
   };
+}
+
+/** Does a piece of work when its turn comes; undefined, and it is never done, where that takes longer than `waitMs`. */
+export function inTurnWithin<Result>(
+  inTurn: Turns,
+  waitMs: number,
+  act: () => Promise<Result>,
+): Promise<Result | undefined> {
+  return new Promise((resolve, reject) => {
+    let gone = false;
+    const timer = setTimeout(() => {
+      gone = true;
+      resolve(undefined);
+    }, waitMs);
+    inTurn(async () => {
+      clearTimeout(timer);
+      if (!gone) resolve(await act());
+    }).catch(reject);
+  });
 }

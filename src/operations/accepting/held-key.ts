@@ -10,9 +10,7 @@ import type { AcceptRequest, KeepAnswer } from './accept-request.ts';
 export interface HeldKey {
   key: KeyUse;
   keep: KeepAnswer;
-  /** 1, or more where the answer to an earlier use is forgotten. */
-  use: number;
-  /** Names the workflow of this use: a repeat could not start a second one. */
+  /** Names the workflow, with the id of its operation: by the key alone it would be that of an earlier use. */
   workflow: string;
 }
 
@@ -35,7 +33,7 @@ export async function holdKey(
       ? { ok: true, body: held.body, operationId: held.operationId }
       : { ok: false, code: 'idempotency_key_reused' };
   const name = sha256(`${scope}\n${idempotency.key}`).toString('hex').slice(0, 32);
-  return { key, keep, use: held.use, workflow: `${name}.${held.use}` };
+  return { key, keep, workflow: name };
 }
 
 /** When the answer to an operation is forgotten; undefined where no time says so. */
@@ -52,7 +50,6 @@ export async function keepAnswer(
 ): Promise<void> {
   await storeAnswer(tx, held.key, {
     ...answer,
-    use: held.use,
     operationId: operation.id,
     whileOpen: held.keep === 'while_open',
     ...present({ expiresAt: answerExpiresAt(held, operation) }),

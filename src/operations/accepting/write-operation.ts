@@ -72,7 +72,7 @@ async function insert(
     ...request,
     id,
     tenantId,
-    workflowId: `${request.kind}/${request.tenant.handle}/${held ? held.workflow : id}`,
+    workflowId: `${request.kind}/${request.tenant.handle}/${held ? `${held.workflow}.${id}` : id}`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
     held: judged,

@@ -1,5 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** A key as it is looked up: only hashes are kept, as a client's key may say something about its customers. */
 export interface KeyUse {
@@ -15,14 +15,13 @@ type Made = Id<'operation'> | Id<'event'>;
 /** The answer that is stored under a key, or that the key is free. */
 export type KeyLookup<Stored extends Made = Id<'operation'>> =
   | { found: 'stored'; fingerprint: Buffer; operationId: Stored; body: string }
-  /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */
-  | { found: 'free'; use: number };
+  /** Free, or its use has expired; locked for this transaction. */
+  | { found: 'free' };
 
 interface KeyRow<Stored> {
   fingerprint: Buffer;
   operation_id: Stored;
   body: string;
-  use: number;
   expired: boolean;
 }
 
@@ -39,15 +38,14 @@ export async function lockKey<Stored extends Made = Id<'operation'>>(
     key.keyHash,
   ]);
   const { rows } = await tx.query<KeyRow<Stored>>(
-    `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
+    `select k.fingerprint, k.operation_id, k.body, k.expires_at <= clock_timestamp()
        or (k.while_open and not exists (select from operations o where o.id = k.operation_id and o.closed_at is null))
        as expired
      from idempotency_keys k where k.scope = $1 and k.key_hash = $2`,
     [key.scope, key.keyHash],
   );
   const row = rows[0];
-  if (!row) return { found: 'free', use: 1 };
-  if (row.expired) return { found: 'free', use: row.use + 1 };
+  if (!row || row.expired) return { found: 'free' };
   return { found: 'stored', fingerprint: row.fingerprint, operationId: row.operation_id, body: row.body };
 }
 
@@ -56,7 +54,6 @@ export async function storeAnswer(
   tx: Transaction,
   key: KeyUse,
   answer: {
-    use: number;
     operationId: Made;
     status: number;
     body: string;
@@ -67,10 +64,9 @@ export async function storeAnswer(
   },
 ): Promise<void> {
   await tx.query(
-    `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, use, operation_id, status, body, expires_at,
-       while_open)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, 'infinity'::timestamptz), $10)
-     on conflict (scope, key_hash) do update set fingerprint = excluded.fingerprint, use = excluded.use,
+    `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, operation_id, status, body, expires_at, while_open)
+     values ($1, $2, $3, $4, $5, $6, $7, coalesce($8, 'infinity'::timestamptz), $9)
+     on conflict (scope, key_hash) do update set fingerprint = excluded.fingerprint,
        operation_id = excluded.operation_id, status = excluded.status, body = excluded.body,
        expires_at = excluded.expires_at, while_open = excluded.while_open, created_at = now()`,
     [
@@ -78,7 +74,6 @@ export async function storeAnswer(
       key.keyHash,
       key.tenantId,
       key.fingerprint,
-      answer.use,
       answer.operationId,
       answer.status,
       answer.body,
@@ -86,4 +81,23 @@ export async function storeAnswer(
       answer.whileOpen,
     ],
   );
+}
+
+/** Forgets up to `limit` keys whose time is over, and of the oldest that hold for an open operation those that has closed. */
+export async function forgetKeys(db: Queryable, limit: number): Promise<number> {
+  const expired = await db.query(
+    `delete from idempotency_keys where (scope, key_hash) in (
+       select scope, key_hash from idempotency_keys where expires_at <= clock_timestamp()
+       order by expires_at limit $1 for update skip locked)`,
+    [limit],
+  );
+  const closed = await db.query(
+    `delete from idempotency_keys where (scope, key_hash) in (
+       select k.scope, k.key_hash from (
+         select scope, key_hash, operation_id from idempotency_keys where while_open
+         order by created_at limit $1 for update skip locked) k
+       where not exists (select from operations o where o.id = k.operation_id and o.closed_at is null))`,
+    [limit],
+  );
+  return Math.max(expired.rowCount ?? 0, closed.rowCount ?? 0);
 }

@@ -8,6 +8,8 @@ const OF_AN_OPERATION = [
   ...['plan_pages', 'plan_endpoints', 'plans', 'outage_operations', 'quota_charges'],
   ...['operation_verdicts', 'operation_holds', 'operation_controls', 'operation_samples', 'operation_pulses'],
   ...['operation_pacing', 'operation_traces', 'operation_endpoints', 'canaries', 'operation_counts'],
+  // With the answers that were kept under them, which repeat its reason.
+  'idempotency_keys',
 ] as const;
 
 /**

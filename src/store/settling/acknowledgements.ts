@@ -14,17 +14,23 @@ interface AcknowledgedRow {
   what: Acknowledged;
 }
 
+/** How far the clock of a receiver may be behind ours. */
+const CLOCK_TOLERANCE = `interval '5 minutes'`;
+
 /**
  * Acknowledges deliveries, in any state. Settles the open execution, also where another one has delivered before: one
  * that is being sent remembers it, one that waits is delivered and not sent again. Where none is open, the execution
  * that was requested last and had ended otherwise is delivered after all. Returns the effect on each delivery. A
- * delivery that no request was ever made for is left alone; of one that was imported there may have been one that nobody
+ * delivery that no request was ever made for is left alone, and so is the open execution of a delivered one that is younger
+ * than the word of its receiver (`signedAt`): whoever has found an old acknowledgement must not settle each later replay by
+ * it. Of one that was imported there may have been one that nobody
  * tells of. Deliveries are locked in the order of their ids, then their executions, and decided by a later statement: it
  * must not see an execution as queued that is being claimed.
  */
 export async function acknowledge(
   db: Transaction,
   deliveryIds: Id<'delivery'>[],
+  signedAt: ReadonlyMap<Id<'delivery'>, Date> = new Map(),
 ): Promise<Map<Id<'delivery'>, Acknowledged>> {
   await db.query('select from deliveries where id = any($1::uuid[]) order by id for no key update', [
     deliveryIds,
@@ -32,19 +38,23 @@ export async function acknowledge(
   await db.query('select from queue where delivery_id = any($1::uuid[]) order by execution_id for update', [
     deliveryIds,
   ]);
+  const ids = [...new Set(deliveryIds)];
   const { rows } = await db.query<AcknowledgedRow>(
     `with newest as materialized (
-      select d.id as delivery_id, e.id, e.state, e.open, e.operation_id, d.attempts > 0
+      select d.id as delivery_id, e.id, e.state, e.open, e.operation_id,
+        coalesce(e.open and d.state = 'delivered' and a.signed_at < e.created_at - ${CLOCK_TOLERANCE}, false) as outdated,
+        d.attempts > 0
         or coalesce((select bool_or(x.may_have_arrived) from executions x where x.delivery_id = d.id), false) as sent
-      from deliveries d left join lateral (
+      from unnest($1::uuid[], $2::timestamptz[]) as a(delivery_id, signed_at)
+      join deliveries d on d.id = a.delivery_id left join lateral (
         -- The open one; else one that a request was made for, or may have been, and of several the newest.
-        select x.id, x.state, x.open, x.operation_id from executions x
+        select x.id, x.state, x.open, x.operation_id, x.created_at from executions x
         where x.delivery_id = d.id and x.state <> 'superseded'
         order by x.open desc, x.attempts > 0 or x.may_have_arrived desc, x.generation desc limit 1
       ) e on true
-      where d.id = any($1::uuid[])
     ), decided as materialized (
       select n.*, case
+        when n.outdated then 'already_delivered'
         when n.state = 'sending' then 'remembered'
         when not n.sent or n.id is null then 'never_sent'
         when n.state = 'delivered' then 'already_delivered'
@@ -73,7 +83,7 @@ export async function acknowledge(
         and (select count(*) from held) >= 0
     )
     select delivery_id, what from decided`,
-    [deliveryIds],
+    [ids, ids.map((id) => signedAt.get(id) ?? null)],
   );
   await refoldDeliveries(
     db,

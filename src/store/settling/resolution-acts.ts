@@ -35,6 +35,17 @@ export interface ResolutionKey {
   keepMs: number;
 }
 
+/** Takes the keys that have expired from up to `limit` acts. */
+export async function forgetResolutionKeys(db: Queryable, limit: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `update resolutions set key_hash = null, fingerprint = null, key_expires_at = null where id in (
+       select id from resolutions where key_expires_at <= clock_timestamp() order by key_expires_at limit $1
+       for update skip locked)`,
+    [limit],
+  );
+  return rowCount ?? 0;
+}
+
 /**
  * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash;
  * undefined where the key belongs to another request.

@@ -30,3 +30,14 @@ export async function expireEndpointSecrets(
   );
   return rows[0]?.last ?? undefined;
 }
+
+/** Removes up to `limit` secrets that ran out: nothing is signed or verified with them any more. */
+export async function removeExpiredSecrets(db: Queryable, limit: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `delete from endpoint_secrets where id in (
+       select id from endpoint_secrets where expires_at <= clock_timestamp() order by expires_at limit $1
+       for update skip locked)`,
+    [limit],
+  );
+  return rowCount ?? 0;
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { createTurns, inTurnWithin, type Turns, turnsOf } from '../../api/limits/turns.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import { bridgeNamed } from './bridge.ts';
 import { BRIDGE_EVENT_FIELDS, COMPARISONS } from './bridge-event-filter.ts';
@@ -12,8 +13,16 @@ import { ERROR_RESPONSES, EventList, LEDGER_HEADERS } from './route-schemas.ts';
 import { listBridgeEvents } from './store/bridge-events.ts';
 import { systemSigner } from './system-signer.ts';
 
+/**
+ * Lists that are read at a time in one process, one of a ledger: what one costs is up to its pattern, and each holds a
+ * connection.
+ */
+const LISTS_AT_ONCE = 2;
+const WAIT_MS = 5_000;
+
 /** Lists the events of a bridge with their statuses. */
 export function listEventsRoute(deps: ApiDeps, quota: Quota): Route {
+  const inTurnOf = turnsOf(createTurns(LISTS_AT_ONCE));
   return route({
     method: 'get',
     path: '/v2/bridges/{handle}/events',
@@ -43,7 +52,7 @@ export function listEventsRoute(deps: ApiDeps, quota: Quota): Route {
     headers: LEDGER_HEADERS,
     responses: { 200: { description: 'The signed list.', schema: EventList }, ...ERROR_RESPONSES },
     async handler(call) {
-      const listed = await listEvents(deps, quota, call);
+      const listed = await listEvents(deps, { quota, inTurnOf }, call);
       if (isLedgerError(listed)) return errorReply(systemSigner(deps.sealer), listed);
       return { status: 200, body: listed.list };
     },
@@ -54,7 +63,7 @@ type ListCall = Pick<Call, 'rawBody' | 'rawParams' | 'url' | 'header'> & { query
 
 async function listEvents(
   { pool, sealer }: ApiDeps,
-  quota: Quota,
+  { quota, inTurnOf }: { quota: Quota; inTurnOf: (key: string) => Turns },
   call: ListCall,
 ): Promise<{ list: object } | LedgerError> {
   const presented = await readPresented({ pool }, { ...call, method: 'GET' });
@@ -69,7 +78,10 @@ async function listEvents(
   const bridge = await bridgeNamed(pool, tenant, call.rawParams.handle ?? '');
   if (isLedgerError(bridge)) return bridge;
   const { conditions, index, limit } = query;
-  const page = await listBridgeEvents(pool, tenant.id, bridge, conditions, { offset: index * limit, limit });
+  const page = await inTurnWithin(inTurnOf(tenant.id), WAIT_MS, () =>
+    listBridgeEvents(pool, tenant.id, bridge, conditions, { offset: index * limit, limit }),
+  );
+  if (!page) return { ...ledgerErrors.rateLimited, headers: { 'retry-after': '1' } };
   if (!page.ok) return unusableRegex(query) ?? ledgerErrors.unexpected;
   const signer = systemSigner(sealer);
   const data = page.events.map((event) => listedEvent(signer, bridge.handle, event));

@@ -29,7 +29,7 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
       path: PATH,
       summary: 'Send an event again, as a new one',
       description:
-        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own.',
+        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own. It keeps a copy of the payload: erasing that of one of the two leaves that of the other.',
       tag: 'Stedi',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: z.strictObject({ eventId: idField('event', 'Id of the event.') }) },
@@ -114,7 +114,6 @@ async function repeatOnce(
   const repeated = await repeat(db, tenantId, eventId, by);
   if (isProblem(repeated)) return repeated;
   await storeAnswer(db, use, {
-    use: held.use,
     // There is no operation: the key stands for the new event.
     operationId: repeated.eventId,
     status: 200,

@@ -65,10 +65,10 @@ beforeAll(async () => {
   await keep('proof.json', us, 'retry', 'proof', id, JSON.parse(line).deliveryId, '-o', 'json');
   await keep('addenda.json', us, 'retry', 'addenda', id, '-o', 'json');
   const audit = ['--tenant', it.tenant.handle];
-  await eventually('the report is in the chain', async () =>
-    (await keep('audit.ndjson', admin, 'audit', 'export', ...audit)).includes('report.signed'),
-  );
+  const exported = () => keep('audit.ndjson', admin, 'audit', 'export', ...audit);
+  await eventually('the report is in the chain', async () => (await exported()).includes('report.signed'));
   await keep('checkpoints.json', admin, 'audit', 'checkpoints', '-o', 'json', ...audit);
+  await exported();
 });
 
 describe('report verify', () => {
@@ -127,6 +127,11 @@ describe('report verify', () => {
       'a ledger with another line',
       change('ledger.ndjson', (text) => text.replace('"failed"', '"delivered"')),
       /not as it was signed/,
+    ],
+    [
+      'a report that says two things',
+      change('report.json', (text) => text.replace('{', '{"payload":"e30",')),
+      /no signed report/,
     ],
     [
       'a line that is none of it',
@@ -210,6 +215,24 @@ describe('audit verify', () => {
     expect(changed).toMatchObject({ code: 11, stderr: expect.stringContaining('Not verified:') });
   });
 
+  test('exit 11: a chain that was cut off, by the end that stands beside the checkpoints', async () => {
+    const lines = (await read('audit.ndjson')).trimEnd().split('\n');
+    await writeFile(path('changed'), `${lines.slice(0, -1).join('\n')}\n`);
+    const cut = await offline('audit', 'verify', 'changed', 'checkpoints.json', '--jwks', 'jwks.json');
+    expect(cut).toMatchObject({
+      code: 11,
+      stderr: expect.stringContaining(`Entry ${lines.length} is missing at the end`),
+    });
+  });
+
+  test('exit 11: a line with more than what was sealed', async () => {
+    for (const more of ['"approvedBy":"actor:ceo"', '"actor":"actor:ceo"']) {
+      await writeFile(path('changed'), (await read('audit.ndjson')).replace('{', `{${more},`));
+      const { code, stderr } = await offline('audit', 'verify', 'changed');
+      expect({ code, stderr }).toEqual({ code: 11, stderr: expect.stringContaining('Line 1 is no entry') });
+    }
+  });
+
   test('exit 11: an export without an entry', async () => {
     for (const text of ['', '\n']) {
       await writeFile(path('changed'), text);
@@ -218,7 +241,7 @@ describe('audit verify', () => {
       expect(JSON.parse(stdout)).toMatchObject({ verified: false, entries: 0 });
     }
     const kept = await offline('audit', 'verify', 'changed', 'report.json', '--jwks', 'jwks.json');
-    expect(kept).toMatchObject({ code: 11, stderr: expect.stringContaining('Entry 1 was removed') });
+    expect(kept).toMatchObject({ code: 11, stderr: expect.stringContaining('missing at the end') });
   });
 
   test('exit 0: of a pipe, which can be read once', async () => {

@@ -5,6 +5,7 @@ import { type AcceptResult, acceptOperation } from '../../../src/operations/acce
 import type { AcceptRequest } from '../../../src/operations/accepting/accept-request.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
+import { forgetKeys } from '../../../src/store/operations/idempotency-keys.ts';
 import { removeOperations } from '../../../src/store/retention/remove-operations.ts';
 import { updateTenant } from '../../../src/store/tenancy/tenants.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
@@ -122,17 +123,19 @@ test('the answer holds until the time it names, and not after', async () => {
   expect(bodyOf(await accept({ key: 'k' }))).toEqual({ ...first, replayed: true });
 });
 
-test('a key used again after its expiry gets its second use, a new operation and a workflow id of its own', async () => {
+test('a key used again after its expiry gets a new operation and a workflow id of its own', async () => {
   const first = bodyOf(await accept({ key: 'k' }));
   await expire();
   const second = bodyOf(await accept({ key: 'k', body: 'another body' }));
   expect(second.replayed).toBe(false);
   expect(second.id).not.toBe(first.id);
-  expect(first.workflowId).toMatch(/^retry\/t-[0-9a-f]+\/[0-9a-f]{32}\.1$/);
-  expect(second.workflowId).toBe(first.workflowId.replace(/\.1$/, '.2'));
+  expect(first.workflowId).toMatch(/^retry\/t-[0-9a-f]+\/[0-9a-f]{32}\.[0-9a-f-]{36}$/);
+  expect(second.workflowId).toBe(first.workflowId.replace(first.id, second.id));
   expect(started).toEqual([first.workflowId, second.workflowId]);
   await expire();
-  expect(bodyOf(await accept({ key: 'k' })).workflowId).toMatch(/\.3$/);
+  expect(await forgetKeys(store.pool, 10)).toBe(1);
+  const third = bodyOf(await accept({ key: 'k' }));
+  expect(third.workflowId).toBe(first.workflowId.replace(first.id, third.id));
 });
 
 test('a key used again by many at once after its expiry is used once', async () => {
@@ -140,9 +143,7 @@ test('a key used again by many at once after its expiry is used once', async () 
   await expire();
   const answers = await Promise.all(Array.from({ length: 20 }, () => accept({ key: 'k' })));
   expect(new Set(answers.map((answer) => bodyOf(answer).id)).size).toBe(1);
-  expect(await store.rows('select use from idempotency_keys where tenant_id = $1', [tenant.id])).toEqual([
-    { use: 2 },
-  ]);
+  expect(await store.rows('select from operations where tenant_id = $1', [tenant.id])).toHaveLength(2);
 });
 
 test('a key that holds while its operation is open is free once that has closed, and once it is removed', async () => {
@@ -155,7 +156,10 @@ test('a key that holds while its operation is open is free once that has closed,
   };
   await end(first.id);
   const second = bodyOf(await accept(asked));
-  expect(second).toMatchObject({ replayed: false, workflowId: first.workflowId.replace(/\.1$/, '.2') });
+  expect(second).toMatchObject({
+    replayed: false,
+    workflowId: first.workflowId.replace(first.id, second.id),
+  });
   await end(second.id);
   await updateTenant(store.pool, tenant.id, {
     settings: { ledgerRetentionDays: 7, reportRetentionDays: 7 },
@@ -169,8 +173,26 @@ test('a key that holds while its operation is open is free once that has closed,
     operations: 2,
   });
   const third = bodyOf(await accept(asked));
-  expect(third).toMatchObject({ replayed: false, workflowId: first.workflowId.replace(/\.1$/, '.3') });
+  expect(third).toMatchObject({ replayed: false, workflowId: first.workflowId.replace(first.id, third.id) });
   expect(bodyOf(await accept(asked))).toEqual({ ...third, replayed: true });
+});
+
+test('what a key has kept goes at its time, in steps, and nothing else does', async () => {
+  for (const key of ['a', 'b', 'c']) await accept({ key });
+  await expire();
+  const open = bodyOf(await accept({ key: 'open', whileOpen: true }));
+  await accept({ key: 'kept', keepMs: 60_000 });
+  const left = async () =>
+    (await store.rows('select from idempotency_keys where tenant_id = $1', [tenant.id])).length;
+  expect(await forgetKeys(store.pool, 2)).toBe(2);
+  expect(await left()).toBe(3);
+  expect(await forgetKeys(store.pool, 2)).toBe(1);
+  expect(await forgetKeys(store.pool, 2)).toBe(0);
+  expect(await left()).toBe(2);
+  while (await freezeNext(store.pool, open.id));
+  expect(await closeOperation(store.pool, open.id)).toMatchObject({ closed: true });
+  expect(await forgetKeys(store.pool, 2)).toBe(1);
+  expect(bodyOf(await accept({ key: 'kept' })).replayed).toBe(true);
 });
 
 test('a process that dies before its commit leaves the key free, and one that dies after it has used it', async () => {

@@ -14,12 +14,12 @@ const store = useStore();
 /** A term of reports, which there is only together with one of lines. */
 const REPORTS = { ledgerRetentionDays: 365, reportRetentionDays: 365 };
 
-/** Tables with a column `operation_id`, which says whose their rows are; audit and keys of requests are not among them. */
+/** Tables with a column `operation_id`, which says whose their rows are; the audit is not among them. */
 async function tablesLeft(operationId: Id<'operation'>): Promise<string[]> {
   const tables = await store.rows(
     `select c.table_name as name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
      where c.table_schema = 'public' and c.column_name = 'operation_id' and t.table_type = 'BASE TABLE'
-       and c.table_name not in ('report_sweeps', 'ledger_sweeps', 'idempotency_keys') order by 1`,
+       and c.table_name not in ('report_sweeps', 'ledger_sweeps') order by 1`,
   );
   const left: string[] = [];
   for (const { name } of tables)

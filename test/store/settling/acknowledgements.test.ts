@@ -72,8 +72,17 @@ async function takenOnly(id: string): Promise<void> {
   );
 }
 
-async function acknowledge(id: Id<'delivery'>) {
-  return (await acknowledgeDeliveries(store.deps, [id])).get(id);
+async function acknowledge(id: Id<'delivery'>, signedAt = new Date()) {
+  return (await acknowledgeDeliveries(store.deps, [id], new Map([[id, signedAt]]))).get(id);
+}
+
+/** By so many minutes before the newest execution was made. */
+async function minutesBefore(id: string, minutes: number): Promise<Date> {
+  const [row] = await store.rows(
+    `select max(created_at) - $2::int * interval '1 minute' as at from executions where delivery_id = $1`,
+    [id, minutes],
+  );
+  return row.at;
 }
 
 async function newest(id: string) {
@@ -190,6 +199,25 @@ test('a replay that was acknowledged is no obstacle to the next one', async () =
     expect(items).toMatchObject([{ deliveryId: id, executionId: expect.any(String) }]);
     expect(await acknowledge(id)).toBe('settled');
   }
+});
+
+describe('an acknowledgement from before a replay', () => {
+  test.each(['queued', 'sending', 'unknown'])('settles nothing of one that is %s', async (state) => {
+    const { id } = await queued('replay');
+    const claim = state === 'queued' ? undefined : await claimed(id);
+    if (claim && state === 'unknown') await store.record(claim, 'timeout');
+    expect(await acknowledge(id, await minutesBefore(id, 6))).toBe('already_delivered');
+    expect(await newest(id)).toMatchObject({ execution: { state, acknowledged_at: null } });
+    // A clock may be that much behind.
+    expect(await acknowledge(id, await minutesBefore(id, 4))).toBe(
+      state === 'sending' ? 'remembered' : 'settled',
+    );
+  });
+
+  test('settles a retry of what was never delivered: that it was received is new', async () => {
+    const { id } = await queued('retry');
+    expect(await acknowledge(id, await minutesBefore(id, 60))).toBe('settled');
+  });
 });
 
 test('a replay that was cancelled unsent leaves nothing to acknowledge', async () => {

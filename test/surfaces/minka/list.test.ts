@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pool } from '../../../src/store/db/pool.ts';
+import { listBridgeEvents } from '../../../src/surfaces/minka/store/bridge-events.ts';
 import { useApi } from '../../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import { patient } from '../../support/patience.ts';
@@ -317,6 +319,59 @@ describe('filters path.$op=value', () => {
     },
   );
 });
+
+test.each(['XX000', '53200', '54001', '54000', '2201B'])(
+  'a pattern that Postgres gives up with %s is refused, and without a pattern that is our failure',
+  async (code) => {
+    const query = async (text: string) => {
+      if (text.includes('from deliveries')) throw Object.assign(new Error('no'), { code });
+      return { rows: [] };
+    };
+    const client = { query, on() {}, off() {}, release() {} };
+    const pool = { connect: async () => client } as unknown as Pool;
+    const asking = (comparison: '$regex' | '$eq') =>
+      listBridgeEvents(
+        pool,
+        api.tenant.id as never,
+        { id: api.tenant.id, handle: 'mint-bridge' } as never,
+        [{ field: 'data.handle', comparison, values: ['x'] }],
+        { offset: 0, limit: 1 },
+      );
+    expect(await asking('$regex')).toEqual({ ok: false, code: 'regex_invalid' });
+    await expect(asking('$eq')).rejects.toMatchObject({ code });
+  },
+);
+
+test(
+  'slow lists of one ledger hold one connection, and what waits for too long is told so',
+  async () => {
+    const client = await api.database.pool.connect();
+    try {
+      // As slow as the slowest pattern.
+      await client.query('begin; lock table deliveries in access exclusive mode');
+      const lists = Array.from({ length: 12 }, () => list('data.handle.$regex=a'));
+      let most = 0;
+      let pending = true;
+      const all = Promise.all(lists).finally(() => {
+        pending = false;
+      });
+      while (pending) {
+        const { rows } = await client.query(
+          `select count(*)::int as waiting from pg_locks where relation = 'deliveries'::regclass and not granted`,
+        );
+        most = Math.max(most, rows[0].waiting);
+        expect(await api.call('GET', '/api/v1/endpoints')).toMatchObject({ status: 200 });
+      }
+      expect(most).toBe(1);
+      const told = (await all).map(({ status, body }) => `${status} ${body.data.reason}`);
+      expect(new Set(told)).toEqual(new Set(['422 record.schema-invalid', '429 api.rate-limit-exceeded']));
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  },
+  patient(30_000),
+);
 
 describe('a list needs', () => {
   test('the action query-event on record bridge', async () => {

@@ -1,7 +1,7 @@
 import type { Closure } from './closure.ts';
 import { type Counts, PARTS } from './equation.ts';
 import { isObject, type Members } from './json.ts';
-import { isJws, type KeySet, verifyJws } from './jws.ts';
+import { isJws, type KeySet, type Verdict, verifyJws } from './jws.ts';
 
 /** A report that was verified, which the addenda amend. */
 export interface AmendedReport {
@@ -86,7 +86,8 @@ function readAddendum(
   given: unknown,
   { keys, digest, operation, number }: { keys: KeySet; digest: string; operation: string; number: number },
 ): Members | string {
-  const jws = isObject(given) && isJws(given.jws) ? given.jws : given;
+  const view = isObject(given) && isJws(given.jws) ? given : undefined;
+  const jws = view ? view.jws : given;
   if (!isJws(jws)) return `Addendum ${number} is no signature.`;
   const verdict = verifyJws(jws, keys);
   if (!verdict.holds) return `Addendum ${number}: ${verdict.why}`;
@@ -98,7 +99,19 @@ function readAddendum(
     return `Addendum ${number} amends another report.`;
   if (payload.number !== number)
     return `Addendum ${number} is missing: the one in its place is number ${String(payload.number)}.`;
+  if (view && !agrees(view, verdict))
+    return `Addendum ${number}: what stands beside it is not what was signed.`;
   return payload;
+}
+
+type Signed = Extract<Verdict, { holds: true }>;
+
+/** Whether all that stands beside the signature of an addendum was signed. */
+function agrees({ jws: _, ...beside }: Members, { payload, kid, digest }: Signed): boolean {
+  const { number, signedAt, items } = payload;
+  const changes = Array.isArray(items) ? items.length : undefined;
+  const known: Members = { number, signedAt, changes, kid, digest };
+  return Object.entries(beside).every(([name, value]) => Object.hasOwn(known, name) && known[name] === value);
 }
 
 function changesIn({ items }: Members): Change[] | undefined {

@@ -1,7 +1,7 @@
 import { toBase64Url } from '../bytes.ts';
 import type { AuditCheckpoint } from './audit-chain.ts';
 import { CLOSURE_TYPE } from './closure.ts';
-import { canonicalJson, isObject, type Members, valueIn } from './json.ts';
+import { canonicalJson, hasOnly, isObject, type Members, valueIn } from './json.ts';
 import { isJws, type Jws, type KeySet, unverifiedPayload, verifyJws } from './jws.ts';
 
 /** Why a checkpoint that was kept counts for nothing. */
@@ -50,6 +50,9 @@ export function readCheckpoints(files: readonly KeptFile[], keys?: KeySet): Kept
   return { ok: true, checkpoints, signed };
 }
 
+/** What may stand beside a signature: what was signed, and what a report says of the chain. */
+const BESIDE = ['tenant', 'number', 'hash', 'at', 'complete', 'jws'];
+
 /** What was kept of one checkpoint: what stands there, and what was signed. */
 interface Kept {
   said?: Members;
@@ -68,11 +71,14 @@ function valuesIn(text: string): unknown[] | undefined {
 function keptIn(value: unknown): (Kept | undefined)[] {
   if (Array.isArray(value)) return value.flatMap(keptIn);
   if (!isObject(value)) return [undefined];
-  if (Array.isArray(value.items)) return value.items.flatMap(keptIn);
+  // The end of the chain as it was then stands beside a page, and is signed as those in it are.
+  if (Array.isArray(value.items))
+    return [...value.items, ...(value.head ? [value.head] : [])].flatMap(keptIn);
   if (isObject(value.audit)) return keptIn(value.audit);
   if (typeof value.ed25519 === 'string') return [loggedIn(value)];
   if (isJws(value)) return [{ jws: value }];
   if (typeof value.number !== 'number' || typeof value.hash !== 'string') return [undefined];
+  if (!hasOnly(value, BESIDE)) return [undefined];
   return [{ said: value, ...(isJws(value.jws) ? { jws: value.jws } : {}) }];
 }
 
@@ -94,17 +100,23 @@ function encoded(text: string): string {
 }
 
 function verified({ said, jws }: Kept, keys: KeySet | undefined): AuditCheckpoint | CheckpointFault {
-  if (!keys) return checkpointOf(jws ? unverifiedPayload(jws) : said) ?? 'unreadable';
-  if (!jws) return 'unsigned';
+  const payload = jws && (keys ? signedIn(jws, keys) : (unverifiedPayload(jws) ?? 'unreadable'));
+  if (typeof payload === 'string') return payload;
+  if (!payload && keys) return 'unsigned';
+  const checkpoint = checkpointOf(payload ?? said);
+  if (!checkpoint) return 'unreadable';
+  return said && !agrees(said, checkpoint) ? 'other_content' : checkpoint;
+}
+
+/** What was signed by one of the keys, as a checkpoint or in a report. */
+function signedIn(jws: Jws, keys: KeySet): Members | CheckpointFault {
   const verdict = verifyJws(jws, keys);
   if (!verdict.holds) {
     const { fault } = verdict;
     return fault === 'unknown_key' || fault === 'revoked_key' ? fault : 'bad_signature';
   }
-  if (verdict.type !== CHECKPOINT_TYPE && verdict.type !== CLOSURE_TYPE) return 'unreadable';
-  const checkpoint = checkpointOf(verdict.payload);
-  if (!checkpoint) return 'unreadable';
-  return said && !agrees(said, checkpoint) ? 'other_content' : checkpoint;
+  const { type, payload } = verdict;
+  return type === CHECKPOINT_TYPE || type === CLOSURE_TYPE ? payload : 'unreadable';
 }
 
 /** The checkpoint in what was signed: that itself, or the end of the chain that a report names. */
@@ -117,6 +129,11 @@ function checkpointOf(payload: Members | undefined): AuditCheckpoint | undefined
 }
 
 /** Whether what stands beside a signature is what was signed; a report names no tenant beside its checkpoint. */
-function agrees(said: Members, { tenant, number, hash }: AuditCheckpoint): boolean {
-  return said.number === number && said.hash === hash && (said.tenant ?? tenant) === tenant;
+function agrees(said: Members, { tenant, number, hash, at }: AuditCheckpoint): boolean {
+  return (
+    said.number === number &&
+    said.hash === hash &&
+    (said.tenant ?? tenant) === tenant &&
+    (said.at ?? at) === at
+  );
 }

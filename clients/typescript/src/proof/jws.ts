@@ -2,7 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { fromBase64Url, toBase64Url } from '../bytes.ts';
-import { isObject, type Members, objectIn } from './json.ts';
+import { hasOnly, isObject, type Members, objectIn, valueIn } from './json.ts';
 
 /** A JSON Web Signature in flattened JSON (RFC 7515). */
 export interface Jws {
@@ -49,6 +49,9 @@ export type Verdict =
     }
   | { holds: false; fault: SignatureFault; why: string; kid?: string };
 
+/** The members of a signature. An unprotected header is none of them: anybody can write one. */
+const SIGNED = ['payload', 'protected', 'signature'];
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -56,6 +59,12 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * and on loopback, and a proof that depends on that is none.
  */
 export function verifyJws(jws: Jws, { keys }: KeySet): Verdict {
+  if (!isJws(jws))
+    return {
+      holds: false,
+      fault: 'unreadable',
+      why: 'It is no signature, or has members that nothing signs.',
+    };
   const header = readObject(jws.protected);
   const kid = typeof header?.kid === 'string' ? header.kid : undefined;
   if (!header || kid === undefined)
@@ -104,16 +113,17 @@ export function thumbprintOf({ crv, kty, x }: Jwk): string {
 
 /** The keys in the text of a JWKS file. */
 export function keysIn(text: string): Jwk[] {
-  const set: unknown = JSON.parse(text);
+  const set = valueIn(text);
   const keys = isObject(set) ? set.keys : undefined;
   if (!Array.isArray(keys)) throw new Error('Expected an object with `keys`.');
   return keys.filter(isJwk);
 }
 
-/** Whether a value is a signature in flattened JSON. */
+/** Whether a value is a signature in flattened JSON, and nothing besides. */
 export function isJws(value: unknown): value is Jws {
   return (
     isObject(value) &&
+    hasOnly(value, SIGNED) &&
     typeof value.payload === 'string' &&
     typeof value.protected === 'string' &&
     typeof value.signature === 'string'

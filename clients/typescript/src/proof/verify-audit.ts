@@ -7,7 +7,10 @@ import { type ChainFault, type ChainVerdict, verifyChain, verifyChainStream } fr
 export interface AuditEvidence {
   /** The lines of `GET /api/v1/audit` with `Accept: application/x-ndjson` and no filter, oldest first. */
   entries: string | readonly string[];
-  /** Files that hold ends of the chain: answers of `…/checkpoints`, signed reports, events of operations, lines of the log. */
+  /**
+   * Files that hold ends of the chain: answers of `…/checkpoints`, signed reports, events of operations, lines of the log.
+   * Those that are newer than the export are missed in it.
+   */
   kept?: readonly KeptFile[] | undefined;
   /** A copy of `/.well-known/redrive/jwks.json`: each end of the chain has to be signed by one of these keys then. */
   keys?: KeySet | undefined;
@@ -87,7 +90,7 @@ function sentenceOf(fault: ChainFault): string {
     case 'changed':
       return `Entry ${fault.number} is not what was sealed.`;
     case 'missing':
-      return `Entry ${fault.number} was removed.`;
+      return 'until' in fault ? endsEarly(fault) : `Entry ${fault.number} was removed.`;
     case 'inserted':
       return `Entry ${fault.number} was slipped in.`;
     case 'exchanged':
@@ -95,6 +98,12 @@ function sentenceOf(fault: ChainFault): string {
     case 'rewritten':
       return `The chain was written anew after entry ${fault.after}: a checkpoint says another hash for entry ${fault.number}.`;
     case 'unreadable':
-      return `Line ${fault.line} is no entry.`;
+      return `Line ${fault.line} is no entry, or has a member twice or one that nothing seals.`;
   }
+}
+
+/** No file says whether an export was cut off or made early: whoever fetched both knows which of them came first. */
+function endsEarly({ number, until }: { number: number; until: number }): string {
+  const missing = number === until ? `Entry ${number} is` : `Entries ${number} to ${until} are`;
+  return `${missing} missing at the end: a checkpoint names entry ${until}. The export was cut off, or made before that checkpoint: export again.`;
 }

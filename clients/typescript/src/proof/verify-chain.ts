@@ -1,5 +1,5 @@
 import { type AuditCheckpoint, entryHash, NO_HASH, type SealedEntry, wordsDigest } from './audit-chain.ts';
-import { objectIn } from './json.ts';
+import { hasOnly, objectIn } from './json.ts';
 import { type Lines, linesOf } from './lines.ts';
 
 /**
@@ -9,6 +9,8 @@ import { type Lines, linesOf } from './lines.ts';
 export type ChainFault =
   | { fault: 'changed'; number: number }
   | { fault: 'missing'; number: number }
+  /** The export ends before the newest checkpoint, which names the entry `until`: it was cut off, or made before. */
+  | { fault: 'missing'; number: number; until: number }
   | { fault: 'inserted'; number: number }
   | { fault: 'exchanged'; number: number; with: number }
   /** Every hash fits, but the checkpoint says another one: the chain was written anew after `after`. */
@@ -186,9 +188,9 @@ function isSealed(entry: SealedEntry, number: number): boolean {
   return entryHash(entry.prev, { ...entry, number }) === entry.hash;
 }
 
-/** Words that are there must be those that were sealed; erased ones leave their digest. */
+/** Words that are there must be those that were sealed; erased ones leave their digest, and nothing else. */
 function fitsItsWords({ words, salt, wordsDigest: digest }: SealedEntry): boolean {
-  if (words === null) return true;
+  if (words === null) return salt === null;
   return salt !== null && wordsDigest(salt, words) === digest;
 }
 
@@ -200,17 +202,37 @@ function disagreement(
 ): ChainFault | undefined {
   let after = 0;
   for (const { number, hash } of checkpoints) {
-    if (number > last) return { fault: 'missing', number: last + 1 };
+    if (number > last)
+      return { fault: 'missing', number: last + 1, until: checkpoints.at(-1)?.number ?? number };
     if (number >= first && hashes.get(number) !== hash) return { fault: 'rewritten', number, after };
     after = number;
   }
   return undefined;
 }
 
+/** The members of a line of the export. Whatever else stood there would be read, and nothing seals it. */
+const SEALED = Object.keys({
+  number: true,
+  id: true,
+  tenant: true,
+  at: true,
+  actor: true,
+  keyId: true,
+  action: true,
+  target: true,
+  detail: true,
+  wordsDigest: true,
+  words: true,
+  salt: true,
+  prev: true,
+  hash: true,
+} satisfies Record<keyof SealedEntry, true>);
+
 function readEntry(line: string): SealedEntry | undefined {
   const entry: Partial<SealedEntry> | undefined = objectIn(line);
   const isEntry =
     entry !== undefined &&
+    hasOnly(entry, SEALED) &&
     Number.isSafeInteger(entry.number) &&
     typeof entry.prev === 'string' &&
     typeof entry.hash === 'string' &&

@@ -1,15 +1,18 @@
 import { beforeFault, checkAddenda } from './check-addenda.ts';
 import { checkLedger } from './check-ledger.ts';
 import { CLOSURE_TYPE, type Closure, closureFault, isClosureOf } from './closure.ts';
-import { type Members, objectIn } from './json.ts';
+import { hasOnly, isObject, type Members, objectIn, valueIn } from './json.ts';
 import { isJws, type Jwk, type Jws, type KeySet, verifyJws } from './jws.ts';
 import { isInLedger, type LineProof, type OnLines } from './ledger.ts';
 import type { Lines } from './lines.ts';
 
-/** A signed report, the keys that one trusts, and what else was handed over with it. */
+/**
+ * A signed report, the keys that one trusts, and what else was handed over with it. Files are best handed over as texts:
+ * where a member stands twice, whatever reads them elsewhere may show the one that was not verified.
+ */
 export interface ReportEvidence {
   /** The answer of `GET /api/v1/retries/{id}/report` with `Accept: application/jose+json`. */
-  report: Jws | Members;
+  report: Jws | Members | string;
   /** A copy of `/.well-known/redrive/jwks.json`, best of all an old one of your own. */
   keys: KeySet;
   /** The operation that it has to be about; any where left out. */
@@ -19,9 +22,9 @@ export interface ReportEvidence {
   /** Told how many lines of the ledger have been read. */
   onLines?: OnLines | undefined;
   /** The answer of `GET …/items/{deliveryId}/proof`. */
-  proof?: LineProof | Members | undefined;
+  proof?: LineProof | Members | string | undefined;
   /** What was settled later: the answer of `GET …/report/addenda`, or the signatures in it, oldest first. */
-  addenda?: readonly unknown[] | undefined;
+  addenda?: readonly unknown[] | Members | string | undefined;
 }
 
 /** Whether a report holds, with what it says; or the first thing that does not, in one sentence. */
@@ -48,14 +51,13 @@ export type ReportVerdict =
 
 /** Verifies a report, its ledger, a line of it and its addenda without asking anybody. */
 export async function verifyReport({
-  report,
   keys,
   operation,
   items,
   onLines,
-  proof,
-  addenda,
+  ...evidence
 }: ReportEvidence): Promise<ReportVerdict> {
+  const [report, proof, addenda] = [evidence.report, evidence.proof, evidence.addenda].map(spoken);
   const fails = (fault: Extract<ReportVerdict, { ok: false }>['fault'], why: string): ReportVerdict => ({
     ok: false,
     fault,
@@ -78,7 +80,10 @@ export async function verifyReport({
   const { ledger } = payload;
   const holds: ReportVerdict = { ok: true, closure: payload, kid, thumbprint, key, digest };
 
-  const amended = addenda && checkAddenda(addenda, { closure: payload, digest }, keys);
+  const given = isObject(addenda) ? addenda.items : addenda;
+  if (evidence.addenda !== undefined && !Array.isArray(given))
+    return fails('addenda', 'This is no list of addenda.');
+  const amended = Array.isArray(given) ? checkAddenda(given, { closure: payload, digest }, keys) : undefined;
   if (amended?.ok === false) return fails('addenda', amended.why);
   if (amended) {
     holds.addenda = amended.addenda;
@@ -95,18 +100,32 @@ export async function verifyReport({
     const why = amended && beforeFault(amended.before, states);
     if (why !== undefined) return fails('addenda', why);
   }
-  if (proof !== undefined) {
+  if (evidence.proof !== undefined) {
     if (!isLineProof(proof)) return fails('proof', 'This is no proof of a line: expected its line and path.');
     const line = objectIn(proof.line);
     if (!line || !isInLedger(proof, ledger))
       return fails('proof', 'The line is not in the ledger that was signed: its path leads to another root.');
+    if (
+      (proof.merkleRoot ?? ledger.merkleRoot) !== ledger.merkleRoot ||
+      (proof.reportDigest ?? digest) !== digest
+    )
+      return fails('proof', 'The proof says that it is of another report.');
     holds.line = line;
   }
   return holds;
 }
 
-function isLineProof(proof: LineProof | Members): proof is LineProof {
+/** What was handed over, read where it is a text; undefined where that says no one thing. */
+function spoken(given: unknown): unknown {
+  return typeof given === 'string' ? valueIn(given) : given;
+}
+
+const PROOF = ['line', 'leafIndex', 'treeSize', 'path', 'merkleRoot', 'reportDigest'];
+
+function isLineProof(proof: unknown): proof is LineProof & { merkleRoot?: unknown; reportDigest?: unknown } {
   return (
+    isObject(proof) &&
+    hasOnly(proof, PROOF) &&
     typeof proof.line === 'string' &&
     typeof proof.leafIndex === 'number' &&
     typeof proof.treeSize === 'number' &&

@@ -2,13 +2,15 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { readId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../../../domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../../operations/deliveries/acknowledge-deliveries.ts';
 import { findAcknowledgeable } from '../../../store/settling/acknowledgements.ts';
 import { idField, textField } from '../fields.ts';
 import { acknowledgementSignatures } from './acknowledgement.ts';
 
 const MAX_ACKS = 1_000;
+/** The last second of the year 9999. */
+const MAX_UNIX_SECONDS = 253_402_300_799;
 
 const Ack = z
   .strictObject({
@@ -17,6 +19,7 @@ const Ack = z
     timestamp: z
       .int()
       .min(0)
+      .max(MAX_UNIX_SECONDS)
       .meta({ description: 'When it was acknowledged, in Unix seconds.', example: 1_795_000_000 }),
     signature: z.string().max(200).meta({
       description:
@@ -34,7 +37,7 @@ const Outcome = z
     }),
     outcome: z.enum(['settled', 'remembered', 'already_delivered', 'refused']).meta({
       description:
-        '`settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.',
+        '`settled`: it is delivered. `remembered`: it is being sent, and will be. `already_delivered`: it was, and nothing is settled; also where a replay is open that was asked for more than five minutes after the acknowledgement was signed. `refused`: no such delivery was sent, or not signed by its endpoint.',
       example: 'settled',
     }),
   })
@@ -79,10 +82,8 @@ export function ackRoutes(deps: ApiDeps): Route[] {
           }).some((expected) => expected(signature));
           return valid ? deliveryId : undefined;
         });
-        const became = await acknowledgeDeliveries(
-          deps,
-          signed.flatMap((deliveryId) => deliveryId ?? []),
-        );
+        const signedAt = newestOf(signed, asked);
+        const became = await acknowledgeDeliveries(deps, [...signedAt.keys()], signedAt);
         const outcomes = asked.map(({ webhookId }, index) => {
           const deliveryId = signed[index];
           const outcome = deliveryId ? became.get(deliveryId) : undefined;
@@ -103,4 +104,17 @@ export function ackRoutes(deps: ApiDeps): Route[] {
       },
     }),
   ];
+}
+
+/** When each delivery was acknowledged last, of those that are signed well. */
+function newestOf(
+  signed: readonly (Id<'delivery'> | undefined)[],
+  asked: readonly { timestamp: number }[],
+): Map<Id<'delivery'>, Date> {
+  const newest = new Map<Id<'delivery'>, Date>();
+  for (const [index, { timestamp }] of asked.entries()) {
+    const [deliveryId, at] = [signed[index], new Date(timestamp * 1_000)];
+    if (deliveryId && at >= (newest.get(deliveryId) ?? at)) newest.set(deliveryId, at);
+  }
+  return newest;
 }

@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals';
+import { createReadTurns } from '../../../src/api/limits/read-turns.ts';
+import { useApi } from '../../support/api/use-api.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const MANY = 25;
+const api = useApi({ readLimits: { all: 6, ofTenant: 3, waitMs: 60_000 } });
+
+test('reads of one tenant that do not end leave connections to its writes, and to everybody else', async () => {
+  const other = await api.newTenant();
+  const client = await api.database.pool.connect();
+  const reads: Promise<{ status: number }>[] = [];
+  try {
+    await client.query('begin; lock table audit_checkpoints in access exclusive mode');
+    for (let n = 0; n < MANY; n += 1) reads.push(api.call('GET', '/api/v1/audit/checkpoints'));
+    await eventually('some wait in Postgres', async () => {
+      const { rows } = await client.query(
+        `select count(*)::int as waiting from pg_locks where relation = 'audit_checkpoints'::regclass and not granted`,
+      );
+      return rows[0].waiting === 3;
+    });
+    const event = { body: { type: 'a', payload: 1 } };
+    expect(await api.call('POST', '/api/v1/events', event)).toMatchObject({ status: 202 });
+    expect(await api.call('GET', '/api/v1/events', { key: other.key })).toMatchObject({ status: 200 });
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+  expect((await Promise.all(reads)).map(({ status }) => status)).toEqual(Array(MANY).fill(200));
+});
+
+test('a read whose turn does not come in time is refused, and never begins', async () => {
+  const inTurn = createReadTurns({ all: 1, waitMs: 20 });
+  let end = () => {};
+  const ends = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const long = inTurn('a', () => ends.then(() => 'read'));
+  let begun = false;
+  const refused = await inTurn('b', async () => {
+    begun = true;
+    return 'never';
+  });
+  expect(refused).toMatchObject({ problem: 'rate_limited', headers: { 'retry-after': '1' } });
+  end();
+  expect(await long).toBe('read');
+  expect(await inTurn('b', async () => 'next')).toBe('next');
+  expect(begun).toBe(false);
+});
+
+test('a read that fails fails, and gives its turn back', async () => {
+  const inTurn = createReadTurns({ all: 1, ofTenant: 1 });
+  await expect(inTurn('a', () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
+  expect(await inTurn('a', async () => 'read')).toBe('read');
+});
