@@ -1968,7 +1968,7 @@ export interface paths {
         put?: never;
         /**
          * Register a signer
-         * @description The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. To prove a signer that was registered without, register it again.
+         * @description The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. What rules that are there grant it is no more than the caller may do. To prove a signer that was registered without, register it again.
          *
          *     Scope: `write:keys`.
          *
@@ -2020,7 +2020,9 @@ export interface paths {
         put?: never;
         /**
          * Make an access rule
-         * @description Scope: `write:keys`.
+         * @description It grants no more than the caller may do: `retry-event` needs `write:deliveries`, `query-event` `read:deliveries`, `read` `read:endpoints`, and `any` all three.
+         *
+         *     Scope: `write:keys`.
          *
          *     Problems: `tenant_required`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
