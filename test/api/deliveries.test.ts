@@ -266,6 +266,28 @@ describe('deliveries whose outcome is unknown', () => {
     await api.call('POST', `/api/v1/endpoints/${endpointId}/enable`);
   });
 
+  test('stay unknown where the policy would hold a retry of them, and it is said which call waits', async () => {
+    const by = { key: api.adminKey, headers: { 'redrive-tenant': api.tenant.handle } };
+    await api.call('PUT', '/api/v1/policy', { ...by, body: { approveAbove: 0 } });
+    const body = { select: { filter: { eventTypes: ['lost'] } }, ...said, outcome: 'retry' };
+    const one = { outcome: 'retry', confirm: true };
+    for (const answer of [
+      await resolve(body, 'settle-held'),
+      await api.call('POST', `/api/v1/deliveries/${deliveryIds[4]}/resolve`, { body: one }),
+    ])
+      expect(answer).toMatchObject({
+        status: 409,
+        body: {
+          code: 'needs_approval',
+          detail: expect.stringMatching(/approval \(items\).*as `failed`.*`POST \/api\/v1\/retries`/),
+        },
+      });
+    await api.call('PUT', '/api/v1/policy', { ...by, body: { quotas: { itemsPerDay: 1 } } });
+    expect((await resolve(body, 'settle-held')).body.detail).toContain('approval (itemsPerDay)');
+    await api.call('PUT', '/api/v1/policy', { ...by, body: {} });
+    expect((await list('state=unknown')).body.items).toHaveLength(2);
+  });
+
   test('are settled by a filter under a key, which gives the same answer again', async () => {
     const body = { select: { filter: { eventTypes: ['lost'] } }, ...said, outcome: 'retry' };
     expect((await resolve(body)).body.code).toBe('idempotency_key_required');

@@ -5,6 +5,7 @@ import { endpointHeadersContext } from '../../src/sealing/sealing-contexts.ts';
 import type { TestAnswer } from '../support/api/test-api.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { newTestSigner, registrationOf } from '../support/surfaces/minka-client.ts';
 
 /**
  * Each change that a credential may make, with the data that it must not read by it. Where deliveries go after a change
@@ -181,6 +182,47 @@ describe('a credential that may make and revoke credentials', () => {
       expect((await api.call('POST', '/api/v1/keys', { key: limited, body })).body.code).toBe(
         'insufficient_scope',
       );
+  });
+
+  test('must not give a signer what it lacks: neither by a rule, nor by a signer that rules are waiting for', async () => {
+    const { tenant, key } = await api.newTenant();
+    const limited = await api.newKey(tenant.id, scopes);
+    const rule = (body: object, by = limited) =>
+      api.call('POST', '/api/v1/access-rules', { key: by, body: { signer: 'thief', ...body } });
+    const signer = (handle: string, by = limited) =>
+      api.call('POST', '/api/v1/signers', {
+        key: by,
+        body: registrationOf(newTestSigner(handle), tenant.handle),
+      });
+    const REFUSED = { status: 403, body: { code: 'insufficient_scope' } };
+    // A signer of which no rule knows may do nothing yet.
+    expect((await signer('thief')).status).toBe(201);
+    for (const action of ['any', 'retry-event', 'query-event', 'read', { $in: ['read', 'query-event'] }])
+      expect(await rule({ action })).toMatchObject(REFUSED);
+    const reader = await api.newKey(tenant.id, [...scopes, 'read:deliveries']);
+    expect((await rule({ action: 'query-event' }, reader)).status).toBe(201);
+    expect(await rule({ action: 'retry-event' }, reader)).toMatchObject({
+      ...REFUSED,
+      body: { detail: expect.stringContaining('`write:deliveries`') },
+    });
+    // Whoever may do all of it makes a rule for a signer that is still to come.
+    expect((await rule({ action: 'any', signer: 'mint', bearer: 'clerk' }, key)).status).toBe(201);
+    for (const handle of ['mint', 'clerk']) {
+      expect(await signer(handle)).toMatchObject(REFUSED);
+      expect(await signer(handle, reader)).toMatchObject(REFUSED);
+      expect((await signer(handle, key)).status).toBe(201);
+    }
+    expect((await signer('another')).status).toBe(201);
+    for (const open of [
+      { action: 'read', signer: undefined },
+      { action: 'read', signer: 'any' },
+    ]) {
+      const made = await rule(open, key);
+      expect(made.status).toBe(201);
+      expect(await signer('one-more')).toMatchObject(REFUSED);
+      expect((await api.call('DELETE', `/api/v1/access-rules/${made.body.id}`, { key })).status).toBe(204);
+    }
+    expect((await signer('one-more')).status).toBe(201);
   });
 
   test('must not read the secret of an issuer, nor take its tokens over with more than it has', async () => {

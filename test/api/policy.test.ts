@@ -382,7 +382,8 @@ describe('an operation that a policy holds', () => {
     const secret = 'a-secret-of-at-least-thirty-two-bytes';
     const token = async (by: object, audience: string) => {
       const issuer = 'https://id.example/';
-      const body = { name: 'idp', issuer, audience, algorithm: 'HS256', secret, scopes: MAY_APPROVE };
+      const scopes = ['approve:retries', 'write:keys'];
+      const body = { name: 'idp', issuer, audience, algorithm: 'HS256', secret, scopes };
       expect((await api.call('POST', '/api/v1/jwt-issuers', { ...by, body })).status).toBe(201);
       return new SignJWT({ sub: 'bob' })
         .setProtectedHeader({ alg: 'HS256' })
@@ -397,10 +398,10 @@ describe('an operation that a policy holds', () => {
         headers: { 'redrive-tenant': it.tenant.handle },
         body: { planHash },
       });
-    expect(await approve(await token({ key: alice }, `own-${it.tenant.handle}`))).toMatchObject({
-      status: 403,
-      body: { code: 'approver_refused' },
-    });
+    const eve = await token({ key: alice }, `own-${it.tenant.handle}`);
+    const asEve = { key: eve, headers: { 'redrive-tenant': it.tenant.handle } };
+    for (const by of [eve, await it.person('zoe', MAY_APPROVE, asEve)])
+      expect(await approve(by)).toMatchObject({ status: 403, body: { code: 'approver_refused' } });
     expect(await approve(await token(it.asAdmin, `others-${it.tenant.handle}`))).toMatchObject({
       status: 200,
       body: { approval: { verdicts: [{ by: expect.stringMatching(/^jwt:iss_\w+:bob$/) }] } },

@@ -138,6 +138,7 @@ const resolve = command({
   summary: 'Say what became of what nobody knows: of one delivery, or of all that a filter finds',
   details: [
     'Only deliveries whose outcome is unknown are settled. What is said is final, and stands in the audit. By --outcome retry they are sent again, and may arrive twice: that asks for --accept-duplicates where nobody can be asked.',
+    'Where a policy, a freeze window or a ceiling would hold a retry of them, --outcome retry is refused and they stay unknown: settle them as failed and retry them (redrive retry run), which waits.',
   ],
   examples: [
     'redrive deliveries resolve dlv_… --outcome delivered --reason "they confirmed it" --yes',

@@ -764,11 +764,11 @@ export interface paths {
         put?: never;
         /**
          * Settle deliveries whose outcome is unknown
-         * @description Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key.
+         * @description Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key. With `retry` nothing is sent, and all stays unknown, where a retry of the same would have to wait: `needs_approval` by the policy, `state_conflict` within a freeze window, `quota_exceeded` above a ceiling of the installation. Settle it as `failed` and retry it by `POST /api/v1/retries`, which waits.
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `idempotency_key_required`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `idempotency_key_required`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `needs_approval`, `quota_exceeded`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postDeliveriesResolve"];
         delete?: never;
@@ -788,11 +788,11 @@ export interface paths {
         put?: never;
         /**
          * Settle a delivery whose outcome is unknown
-         * @description With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone.
+         * @description With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone. It stays so, too, where the policy would hold a retry of it (`needs_approval`): settle it as `failed` and retry it by `POST /api/v1/retries`, which waits.
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `needs_approval`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postDeliveriesByIdResolve"];
         delete?: never;
@@ -1968,7 +1968,7 @@ export interface paths {
         put?: never;
         /**
          * Register a signer
-         * @description The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. To prove a signer that was registered without, register it again.
+         * @description The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. What rules that are there grant it is no more than the caller may do. To prove a signer that was registered without, register it again.
          *
          *     Scope: `write:keys`.
          *
@@ -2020,7 +2020,9 @@ export interface paths {
         put?: never;
         /**
          * Make an access rule
-         * @description Scope: `write:keys`.
+         * @description It grants no more than the caller may do: `retry-event` needs `write:deliveries`, `query-event` `read:deliveries`, `read` `read:endpoints`, and `any` all three.
+         *
+         *     Scope: `write:keys`.
          *
          *     Problems: `tenant_required`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
@@ -12753,6 +12755,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];

@@ -168,7 +168,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'Needs approval',
     advice:
-      'This would make the operation sharper than it was approved, or than a quota lets through without approval. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
+      'Of an operation: this would make it sharper than it was approved, or than a quota lets through without approval. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved. Of what is sent at once: the policy holds it, and `detail` names the call that waits.',
   },
   drift_too_large: {
     status: 409,

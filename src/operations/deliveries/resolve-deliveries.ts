@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ActBy } from '../../domain/audit/audit-action.ts';
-import type { Resolvable } from '../../domain/operations/selection.ts';
+import { isSingle, type Resolvable } from '../../domain/operations/selection.ts';
+import type { AtOnceRefusal } from '../../domain/policy/at-once.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
@@ -12,8 +13,10 @@ import {
   endResolution,
   type ResolutionOutcome,
   resolveSelected,
+  unknownOf,
 } from '../../store/settling/resolution-acts.ts';
 import { logAct } from '../../telemetry/act-log.ts';
+import { judgeAtOnce, RefusedAtOnce } from '../policy/judge-at-once.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** Deliveries that are settled in one transaction: others wait for them for some tens of milliseconds. */
@@ -51,12 +54,15 @@ export interface ResolvedDeliveries {
 export type ResolveAllResult =
   | { ok: true; body: string; replayed: boolean }
   | { ok: false; code: 'idempotency_key_reused' }
+  /** They were to be sent again, and that has to wait: they all stay unknown. */
+  | { ok: false; code: 'not_at_once'; refusal: AtOnceRefusal }
   | { ok: false; code: 'unknown_ids'; ids: string[] }
   | { ok: false; code: 'unknown_in_filter'; unknown: UnknownInFilter[] };
 
 /**
  * Settles many unknown deliveries by an operator's word, in batches, each of which is committed by itself. A call that
- * was begun under a key and broken off goes on when the request is repeated, and is counted as one.
+ * was begun under a key and broken off goes on when the request is repeated, and is counted as one. What is to be sent again
+ * is judged when it begins, whole: like an operation of it, which could wait.
  */
 export async function resolveDeliveries(
   deps: RecoveryDeps,
@@ -76,17 +82,31 @@ export async function resolveDeliveries(
         keepMs: idempotency.keep.ms,
       },
     );
-    if (act && !act.repeated)
-      await noteAct(db, {
+    if (!act || act.repeated) return { act };
+    const refusal =
+      outcome === 'retry' &&
+      (await judgeAtOnce(db, {
         tenantId,
-        by,
-        action: 'resolution.begun',
-        target: act.id,
-        detail: { outcome, select: Object.keys(selection)[0] },
-        words: { reason },
-      });
+        deliveries: (p) => unknownOf(tenantId, selection, p),
+        single: isSingle(selection),
+        most: MOST,
+        reason,
+      }));
+    if (refusal) throw new RefusedAtOnce(refusal);
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'resolution.begun',
+      target: act.id,
+      detail: { outcome, select: Object.keys(selection)[0] },
+      words: { reason },
+    });
     return { act };
+  }).catch((error: unknown) => {
+    if (error instanceof RefusedAtOnce) return { refusal: error.refusal };
+    throw error;
   });
+  if ('refusal' in begun) return { ok: false, code: 'not_at_once', refusal: begun.refusal };
   if (begun.unknown) return { ok: false, code: 'unknown_ids', ids: begun.unknown };
   if (begun.unknownMembers) return { ok: false, code: 'unknown_in_filter', unknown: begun.unknownMembers };
   const { act } = begun;

@@ -1,6 +1,7 @@
 import type { ActBy } from '../../domain/audit/audit-action.ts';
 import { exclusionOf, type RetryRequest, retryFate } from '../../domain/operations/retry-fate.ts';
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
+import type { AtOnceRefusal } from '../../domain/policy/at-once.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
@@ -8,9 +9,10 @@ import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { ITSELF } from '../../store/operations/operation-controls.ts';
 import { dueNext } from '../../store/sending/ordering.ts';
-import { noteResolution, type ResolutionOutcome } from '../../store/settling/resolution-acts.ts';
+import { noteResolution, type ResolutionOutcome, unknownOf } from '../../store/settling/resolution-acts.ts';
 import { deliveryExists, holdUnknown, resolveUnknown } from '../../store/settling/resolutions.ts';
 import { logAct } from '../../telemetry/act-log.ts';
+import { judgeAtOnce } from '../policy/judge-at-once.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 
 /** The new state of the unknown execution, or why nothing was done. */
@@ -18,7 +20,9 @@ export type ResolveResult =
   | { ok: true; executionId: Id<'execution'>; state: ExecutionState }
   | { ok: false; code: 'not_found' | 'not_unknown' }
   /** It was to be sent again, and nothing can be sent: it stays unknown. */
-  | { ok: false; code: 'not_sendable'; reason: ExclusionReason; endpointId: Id<'endpoint'> };
+  | { ok: false; code: 'not_sendable'; reason: ExclusionReason; endpointId: Id<'endpoint'> }
+  /** It was to be sent again, and that has to wait: it stays unknown. */
+  | { ok: false; code: 'not_at_once'; refusal: AtOnceRefusal };
 
 /** The delivery is sent again whatever became of it: only its endpoint and its payload can be in the way. */
 const AGAIN: RetryRequest = {
@@ -37,7 +41,7 @@ export async function resolveDelivery(
   { reason, ...by }: ActBy & { reason?: string | undefined } = { actor: ITSELF },
 ): Promise<ResolveResult> {
   const resolved = await withTransaction(deps.pool, async (db): Promise<ResolveResult | undefined> => {
-    const refused = outcome === 'retry' && (await obstacleTo(db, tenantId, deliveryId));
+    const refused = outcome === 'retry' && (await obstacleTo(db, tenantId, deliveryId, reason));
     if (refused) return refused;
     const settled = await resolveUnknown(db, tenantId, deliveryId, outcome);
     if (!settled) return undefined;
@@ -75,11 +79,20 @@ async function obstacleTo(
   db: Transaction,
   tenantId: Id<'tenant'>,
   deliveryId: Id<'delivery'>,
-): Promise<Extract<ResolveResult, { code: 'not_sendable' }> | undefined> {
+  why: string | undefined,
+): Promise<Extract<ResolveResult, { code: 'not_sendable' | 'not_at_once' }> | undefined> {
   const held = await holdUnknown(db, tenantId, deliveryId);
   if (!held) return undefined;
   const { endpointId, endpoint, payloadKept } = held;
   const facts = { delivery: 'unknown', endpoint, payloadKept, suppressedDuplicate: false } as const;
   const reason = exclusionOf(retryFate(facts, AGAIN), AGAIN);
-  return reason && { ok: false, code: 'not_sendable', reason, endpointId };
+  if (reason) return { ok: false, code: 'not_sendable', reason, endpointId };
+  const deliveryIds = [deliveryId];
+  const refusal = await judgeAtOnce(db, {
+    tenantId,
+    deliveries: (p) => unknownOf(tenantId, { deliveryIds }, p),
+    single: true,
+    reason: why,
+  });
+  return refusal && { ok: false, code: 'not_at_once', refusal };
 }

@@ -71,11 +71,7 @@ export async function chargeQuotas(
   if (before.rowCount === 1) return { charged: true, exceeded: [], beyond: [] };
   const over = await lookAtQuotas(tx, charge, day);
   if (over.beyond.length > 0 || (over.exceeded.length > 0 && !approved)) return { charged: false, ...over };
-  await tx.query('update quota_days set items = items + $3 where tenant_id = $1 and day = $2', [
-    tenantId,
-    day,
-    items,
-  ]);
+  await chargeDay(tx, tenantId, day, items);
   await tx.query(
     'insert into quota_charges (operation_id, tenant_id, day, items, approved) values ($1, $2, $3, $4, $5)',
     [operationId, tenantId, day, items, over.exceeded.length > 0],
@@ -93,6 +89,20 @@ export async function lockDay(tx: Transaction, tenantId: Id<'tenant'>): Promise<
     ),
   );
   return day;
+}
+
+/** Adds deliveries to what a tenant has asked for on a day that is locked. */
+export async function chargeDay(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  day: string,
+  items: number,
+): Promise<void> {
+  await tx.query('update quota_days set items = items + $3 where tenant_id = $1 and day = $2', [
+    tenantId,
+    day,
+    items,
+  ]);
 }
 
 /** Gives back to its day what an operation was charged; nothing where that was done before. */

@@ -183,6 +183,13 @@ export async function resolveSelected(
   return { deliveryIds, looked: rows.length };
 }
 
+/** SQL: the ids of the deliveries of a selection whose outcome is unknown now. */
+export function unknownOf(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters): string {
+  const { from, where } = selectedBy(tenantId, selection, p);
+  return `select d.id from ${from} where ${where.join(' and ')}
+      and (select q.state from queue q where q.delivery_id = d.id) = 'unknown'`;
+}
+
 /** SQL: the delivery `d`, whole as `whole`, is unknown, and was when the act began. */
 const unknownSince = (act: string, whole: string): string =>
   `(select q.state from queue q where q.delivery_id = d.id) = 'unknown'

@@ -62,9 +62,22 @@ export function isGranted(rules: readonly AccessRule[], asked: AccessRequest): b
       matches(rule.action, [asked.action]) &&
       (rule.record === undefined || matches(rule.record, [asked.record])) &&
       (rule.signer === undefined || isOneOf(rule.signer, asked.signers)) &&
-      (rule.bearer === undefined ||
-        isOneOf(hasSigner(rule.bearer) ? rule.bearer.$signer : rule.bearer, bearers)),
+      (rule.bearer === undefined || isOneOf(bearerOf(rule.bearer), bearers)),
   );
+}
+
+/**
+ * Whether a signer has a part in what a rule grants: a condition names it, or no condition names anybody. Where a request
+ * needs two signers each of them has: one who registers both would otherwise be asked about neither.
+ */
+export function isOpenTo({ signer, bearer }: AccessRule, asked: NamedSigner): boolean {
+  const conditions = [signer, bearer && bearerOf(bearer)].filter((value) => value !== undefined);
+  const narrow = conditions.filter((value) => !namesIn(value).includes(ANY));
+  return narrow.length === 0 || narrow.some((value) => isOneOf(value, [asked]));
+}
+
+function bearerOf(value: NonNullable<AccessRule['bearer']>): SignerValue {
+  return hasSigner(value) ? value.$signer : value;
 }
 
 function hasSigner(value: NonNullable<AccessRule['bearer']>): value is { $signer: SignerValue } {
@@ -72,8 +85,11 @@ function hasSigner(value: NonNullable<AccessRule['bearer']>): value is { $signer
 }
 
 function isOneOf(value: SignerValue, signers: readonly NamedSigner[]): boolean {
-  const names = typeof value === 'object' && '$in' in value ? value.$in : [value];
-  return signers.some((signer) => names.some((name) => isNamed(name, signer)));
+  return signers.some((signer) => namesIn(value).some((name) => isNamed(name, signer)));
+}
+
+function namesIn(value: SignerValue): SignerName[] {
+  return typeof value === 'object' && '$in' in value ? value.$in : [value];
 }
 
 function isNamed(name: SignerName, signer: NamedSigner): boolean {
@@ -85,7 +101,8 @@ function isNamed(name: SignerName, signer: NamedSigner): boolean {
   );
 }
 
-function matches(value: AccessValue, names: readonly string[]): boolean {
+/** Whether a value of a rule is one of these names, or any. */
+export function matches(value: AccessValue, names: readonly string[]): boolean {
   const wanted = typeof value === 'string' ? [value] : value.$in;
   return names.some((name) => wanted.includes(name) || wanted.includes(ANY));
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { notAtOnce } from '../../api/problems/not-at-once.ts';
 import { isProblem, type Problem, problem } from '../../api/problems/problem.ts';
 import { keyedRequest, readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { ActBy } from '../../domain/audit/audit-action.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
+import { judgeAtOnce } from '../../operations/policy/judge-at-once.ts';
 import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
@@ -13,7 +15,7 @@ import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts
 import { idField } from '../native/fields.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
 import { shownUuid } from './stedi-fields.ts';
-import { repeatEvent } from './store/repeated-events.ts';
+import { repeatEvent, repeatedOf } from './store/repeated-events.ts';
 
 const PATH = '/events/{eventId}/retry';
 
@@ -29,7 +31,7 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
       path: PATH,
       summary: 'Send an event again, as a new one',
       description:
-        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own. It keeps a copy of the payload: erasing that of one of the two leaves that of the other.',
+        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own. It keeps a copy of the payload: erasing that of one of the two leaves that of the other. Where the policy would hold a retry of the event nothing is made (409): ask for a replay with a new identity in the native API, which waits.',
       tag: 'Stedi',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: z.strictObject({ eventId: idField('event', 'Id of the event.') }) },
@@ -66,6 +68,10 @@ const NOT_REPEATED = {
   resent: 'The sender of this event sent it again: retry the later one, which its event names as `resentAs`.',
 };
 
+/** What is waited for has to be an operation, and the new event would be sent at once. */
+const INSTEAD =
+  'Ask for it by `POST /api/v1/retries` with `mode: replay`, `newIdentity: true` and `select: {"eventIds": [the event]}`: that waits for what is asked.';
+
 type Repeated = { eventId: Id<'event'>; queued: number; json: string };
 
 async function repeat(
@@ -74,6 +80,12 @@ async function repeat(
   eventId: Id<'event'>,
   by: ActBy,
 ): Promise<Repeated | Problem> {
+  const refused = await judgeAtOnce(db, {
+    tenantId,
+    deliveries: (p) => repeatedOf(tenantId, eventId, p),
+    single: true,
+  });
+  if (refused) return notAtOnce(refused, INSTEAD);
   const repeated = await repeatEvent(db, tenantId, eventId);
   if (repeated.ok) {
     await noteAct(db, {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Party } from '../../../src/domain/policy/approver.ts';
-import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { type Id, newId, showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { haltAfter } from '../../../src/operations/halt-operation.ts';
 import { lookAtOperation } from '../../../src/operations/look-at-operation.ts';
@@ -11,6 +11,7 @@ import { controlsOf } from '../../../src/store/operations/operation-controls.ts'
 import { cancelExpired } from '../../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { lastHold } from '../../../src/store/policy/holds.ts';
+import { insertJwtIssuer } from '../../../src/store/tenancy/jwt-issuers.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { type Plans, plansOf } from '../../support/store/plans.ts';
@@ -161,6 +162,58 @@ describe('an approval', () => {
     expect(await show(operationId)).toEqual(WAITS);
     expect((await entries(operationId)).map(({ action }) => action)).toEqual(['operation.accepted']);
     expect(await refused(await policy.person('bob'))).toBe('approved');
+  });
+
+  test('is refused to a credential that the requester has made by others, however many, and of whatever kind', async () => {
+    const alice = await policy.person('alice');
+    const operationId = await held(alice);
+    const refused = async (by: Party) => {
+      const said = await policy.say(operationId, by, { do: 'approve' });
+      return said.ok ? 'approved' : said.code === 'approver_refused' ? said.why : said.code;
+    };
+    const registered = async (maker: Party): Promise<Party> => {
+      const id = newId('jwtIssuer');
+      const members = { name: 'idp', issuer: id, audience: 'a', algorithm: 'HS256' as const };
+      const scopes = ['approve:retries' as const];
+      const sealedSecret = Buffer.from('sealed');
+      const issuer = { id, ...members, scopes, sealedSecret, byInstallation: false, tenant };
+      expect(await insertJwtIssuer(store.pool, issuer, maker)).toBeDefined();
+      return { actor: `jwt:${showId('jwtIssuer', id)}:eve` };
+    };
+    // By a token of hers, a key that the token made, a token of an issuer that that key registered, and so on.
+    let last: Party = alice;
+    for (let n = 0; n < 4; n += 1) {
+      last = await registered(last);
+      expect(await refused(last)).toBe('made_by_requester');
+      last = await policy.person(`zoe-${n}`, last);
+      expect(await refused(last)).toBe('made_by_requester');
+    }
+    // A key that stands for the subject of such a token.
+    const subject = (await registered(alice)).actor;
+    expect(await refused({ actor: subject, keyId: (await policy.person('x')).keyId })).toBe(
+      'made_by_requester',
+    );
+    // More generations than anybody would follow one by one.
+    last = alice;
+    for (let n = 0; n < 120; n += 1) last = await policy.person(`generation-${n}`, last);
+    expect(await refused(last)).toBe('made_by_requester');
+    expect(await show(operationId)).toEqual(WAITS);
+    // The same chains from somebody else are nobody's business.
+    const bob = await policy.person('bob');
+    const carol = await policy.person('carol', await registered(bob));
+    expect(await refused(carol)).toBe('approved');
+  });
+
+  test('ends where two credentials claim to have made each other', async () => {
+    const operationId = await held(await policy.person('alice'));
+    const one = await policy.person('one');
+    const other = await policy.person('other', one);
+    await store.rows('update api_keys set made_by = $2, made_by_key = $3 where id = $1', [
+      one.keyId,
+      other.actor,
+      other.keyId,
+    ]);
+    expect(await policy.say(operationId, other, { do: 'approve' })).toMatchObject({ ok: true });
   });
 
   test('is refused to whoever executed the plan, and to whoever made it', async () => {

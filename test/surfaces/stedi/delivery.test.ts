@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { govern } from '../../support/api/governed.ts';
 import { uuidIn } from '../../support/api/retries.ts';
 import type { Answer } from '../../support/api/test-client.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
@@ -375,6 +376,31 @@ describe('POST /events/{eventId}/retry', () => {
     });
     expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
   });
+
+  test.each([{ approveAbove: 0 }, { approveWhen: ['replayOfDelivered'] }, { reasonAbove: 0 }])(
+    'is refused, and nothing is made, where the policy %j would hold a retry of it; a replay in the native API waits',
+    async (policy) => {
+      const it = await scene();
+      const eventId = await it.send();
+      await it.statuses('COMPLETED');
+      const governed = govern(engine, it.tenant);
+      await governed.set(policy);
+      const refused = await it.call('POST', `/events/${eventId}/retry`);
+      expect(refused.status).toBe(409);
+      expect(refused.body).toEqual({
+        message: expect.stringMatching(/^The policy holds this for .*`POST \/api\/v1\/retries`/),
+      });
+      expect((await it.call('POST', `/events/${crypto.randomUUID()}/retry`)).status).toBe(404);
+      await it.statuses('COMPLETED');
+      const replay = { mode: 'replay', newIdentity: true, select: { eventIds: [eventId] } };
+      const { body } = await it.native(202, 'POST', '/api/v1/retries', replay);
+      await governed.waiting(body.id);
+      // What the policy lets go is made as ever.
+      await governed.set({ approveAbove: 1, quotas: { itemsPerDay: 0 } });
+      expect((await it.call('POST', `/events/${eventId}/retry`)).status).toBe(200);
+      await it.statuses('COMPLETED', 'IN_PROGRESS', 'COMPLETED');
+    },
+  );
 
   test('a delivery at an endpoint that is disabled or deleted is ignored', async () => {
     const it = await scene();

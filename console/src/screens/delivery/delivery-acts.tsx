@@ -124,6 +124,9 @@ function Settle({
           value={outcome}
           onValue={(value) => setOutcome(value as Outcome)}
         />
+        {outcome === 'retry' ? (
+          <p>Where the policy would hold a retry of it, this is refused: leave it failed, and retry it.</p>
+        ) : null}
         <Field label="How do you know?" value={reason} onValue={setReason} maxLength={1_000} />
         {settle.error ? <Refusal error={settle.error} /> : null}
       </Stack>

@@ -17,6 +17,7 @@ import {
   MAX_ACCESS_RULES,
   type StoredAccessRule,
 } from '../store/access-rules.ts';
+import { lackedScope } from './granted-scopes.ts';
 import { isPublicKey, isSignerHandle } from './signers.ts';
 
 /** A value, or one of several. */
@@ -129,6 +130,8 @@ export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
       method: 'post',
       path: '/api/v1/access-rules',
       summary: 'Make an access rule',
+      description:
+        'It grants no more than the caller may do: `retry-event` needs `write:deliveries`, `query-event` `read:deliveries`, `read` `read:endpoints`, and `any` all three.',
       tag: 'Access rules',
       access: { of: 'tenant', scope: 'write:keys', tenant: 'optional' },
       request: { body: NewAccessRule },
@@ -137,6 +140,11 @@ export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
       async handler({ body: { tenantId, ...rule }, caller, tenant }) {
         const owner = await ownerNamed(pool, tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
+        const lacked = lackedScope([rule as AccessRule], caller.scopes);
+        if (lacked)
+          return problem('insufficient_scope', {
+            detail: `A credential cannot grant \`${lacked}\`, which it does not have.`,
+          });
         const made = await withTransaction(pool, async (db) => {
           const kept = await insertAccessRule(db, owner.id, rule as AccessRule);
           if (kept)

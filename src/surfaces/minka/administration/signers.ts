@@ -7,12 +7,15 @@ import { SIGNER_PROOFS, type SignerProof } from '../../../domain/tenancy/signer-
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 import { idParams, shownId, shownTime } from '../../native/fields.ts';
 import { ownerNamed } from '../../native/owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
 import { provesSigner, signerStatement } from '../signer-proof.ts';
+import { listAccessRules, MAX_ACCESS_RULES } from '../store/access-rules.ts';
 import { deleteSigner, insertSigner, listSigners, proveSigner, type Signer } from '../store/signers.ts';
 import { systemSigner } from '../system-signer.ts';
+import { scopeLackedFor } from './granted-scopes.ts';
 
 /** They would be taken for the signer of the installation, and for any signer. */
 const RESERVED = ['system', 'any'];
@@ -140,7 +143,7 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       path: '/api/v1/signers',
       summary: 'Register a signer',
       description:
-        'The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. To prove a signer that was registered without, register it again.',
+        'The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. What rules that are there grant it is no more than the caller may do. To prove a signer that was registered without, register it again.',
       tag: 'Signers',
       access: { of: 'tenant', scope: 'write:keys', tenant: 'optional' },
       request: { body: NewSigner },
@@ -158,7 +161,11 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
           provedBy,
         };
         const made = await withTransaction(pool, async (db) => {
-          const kept = (await insertSigner(db, signer)) ?? (await proveSigner(db, signer));
+          const proved = await proveSigner(db, signer);
+          // One that was there has what it had.
+          const lacked = proved ? undefined : await lackedFor(db, owner, body, caller);
+          if (lacked) return lacked;
+          const kept = proved ?? (await insertSigner(db, signer));
           if (kept)
             await noteAct(db, {
               tenantId: owner.id,
@@ -169,6 +176,7 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
             });
           return kept;
         });
+        if (made && isProblem(made)) return made;
         if (!made)
           return problem('handle_taken', {
             detail: 'The tenant has a signer with this handle or this key.',
@@ -235,6 +243,26 @@ function proofOf(
         'wrong_format',
         `Expected the signature of this key over ${signerStatement(tenant.handle, handle, publicKey)}.`,
       );
+}
+
+/** The problem where rules would grant the signer what its maker lacks. */
+async function lackedFor(
+  db: Queryable,
+  { id }: TenantRef,
+  { handle, public: key }: z.output<typeof NewSigner>,
+  { scopes }: Caller,
+): Promise<Problem | undefined> {
+  const rules = await listAccessRules(db, id, { limit: MAX_ACCESS_RULES });
+  const lacked = scopeLackedFor(
+    { handle, public: key },
+    rules.map(({ rule }) => rule),
+    scopes,
+  );
+  return lacked
+    ? problem('insufficient_scope', {
+        detail: `The access rules would grant this signer \`${lacked}\`, which this credential does not have.`,
+      })
+    : undefined;
 }
 
 function refusedProof(code: string, message: string): Problem {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { notAtOnce } from '../../../api/problems/not-at-once.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import {
   keyedRequest,
@@ -22,6 +23,12 @@ import { selectedEvents, selectedIds } from '../retries/retry-request.ts';
 import { DeliveryFilterBody } from './delivery-filter.ts';
 
 const PATH = '/api/v1/deliveries/resolve';
+
+/** The way to what has to wait: a retry leaves alone what is unknown. */
+const INSTEAD =
+  'Settle it as `failed`, which keeps that it may have arrived, and retry it by `POST /api/v1/retries`: that waits for what is asked.';
+const HELD =
+  'With `retry` nothing is sent, and all stays unknown, where a retry of the same would have to wait: `needs_approval` by the policy, `state_conflict` within a freeze window, `quota_exceeded` above a ceiling of the installation. Settle it as `failed` and retry it by `POST /api/v1/retries`, which waits.';
 
 const outcome = z.enum(RESOLUTION_OUTCOMES).meta({
   description:
@@ -107,8 +114,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       method: 'post',
       path: PATH,
       summary: 'Settle deliveries whose outcome is unknown',
-      description:
-        'Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key.',
+      description: `Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key. ${HELD}`,
       request: { body: BulkResolution },
       headers: {
         'Idempotency-Key': {
@@ -130,6 +136,9 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
         'idempotency_key_invalid',
         'idempotency_key_reused',
         'unknown_ids',
+        'needs_approval',
+        'quota_exceeded',
+        'state_conflict',
       ],
       async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
@@ -156,6 +165,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
         });
         if (result.ok) return { status: 200, json: result.body, headers: replayedHeaders(result.replayed) };
         if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+        if (result.code === 'not_at_once') return notAtOnce(result.refusal, INSTEAD);
         const pointers =
           result.code === 'unknown_ids'
             ? pointersOf(body, result.ids)
@@ -169,10 +179,10 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/deliveries/{id}/resolve',
       summary: 'Settle a delivery whose outcome is unknown',
       description:
-        'With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone.',
+        'With `retry` it stays unknown, and `state_conflict` says why, where nothing can be sent: its endpoint is disabled or deleted, or its payload is gone. It stays so, too, where the policy would hold a retry of it (`needs_approval`): settle it as `failed` and retry it by `POST /api/v1/retries`, which waits.',
       request: { params: idParams('delivery', 'Id of the delivery.'), body: Resolution },
       responses: { 200: { description: 'It is settled.', schema: Resolved } },
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'needs_approval'],
       async handler({ params: { id }, body, tenant, caller }) {
         const by = { ...caller, reason: body.reason };
         const result = await resolveDelivery(deps, tenant.id, id, body.outcome, by);
@@ -185,6 +195,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
               state: result.state,
             },
           };
+        if (result.code === 'not_at_once') return notAtOnce(result.refusal, INSTEAD);
         if (result.code === 'not_sendable') {
           const endpointId = showId('endpoint', result.endpointId);
           const { why, next } = retryWords(result.reason, { deliveryId: showId('delivery', id), endpointId });

@@ -1,5 +1,6 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../../store/db/only-row.ts';
+import type { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import { allotNumbers } from '../../../store/ingest/events.ts';
 import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
@@ -13,6 +14,20 @@ interface OldEventRow {
   duplicate_of: Id<'event'> | null;
   payload_removed_at: Date | null;
   payload_of: Id<'event'> | null;
+}
+
+/** The condition, in SQL, that a delivery `d` of an event gets another one where the event is repeated. */
+const REPEATED = `d.resent_by is null
+        -- A delivery for which an event of the same id stands was never this one's to send.
+        and (select e.reason from execution_records e where e.delivery_id = d.id order by e.generation desc limit 1)
+          is distinct from 'suppressed_duplicate'`;
+
+/** SQL: the ids of the deliveries that a repeat of an event sends again. */
+export function repeatedOf(tenantId: Id<'tenant'>, eventId: Id<'event'>, p: Parameters): string {
+  return `select distinct on (d.endpoint_id) d.id from deliveries d
+      where d.tenant_id = ${p.add(tenantId)} and d.event_id = ${p.add(eventId)} and ${REPEATED}
+        and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
+      order by d.endpoint_id, d.id`;
 }
 
 /**
@@ -58,10 +73,7 @@ export async function repeatEvent(
       from deliveries d
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions w on ${isCurrent('w', 'n')}
-      where d.tenant_id = $1 and d.event_id = $2 and d.resent_by is null
-        -- A delivery for which an event of the same id stands was never this one's to send.
-        and (select e.reason from execution_records e where e.delivery_id = d.id order by e.generation desc limit 1)
-          is distinct from 'suppressed_duplicate'
+      where d.tenant_id = $1 and d.event_id = $2 and ${REPEATED}
       order by d.endpoint_id, d.id
     ), delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of)
