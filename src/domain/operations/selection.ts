@@ -35,6 +35,8 @@ export interface DeliveryFilter {
   eventNumbers?: string[];
   /** Only deliveries that have an open execution, or only those that have none. */
   open?: boolean;
+  /** Of those that are not delivered only the ones with an open execution, or only those without; delivered ones as they are. */
+  undeliveredOpen?: boolean;
   /** Only deliveries that were attempted, or only those that never were. */
   attempted?: boolean;
   newest?: NewestExecution;

@@ -92,6 +92,7 @@ const CONDITIONS = {
     ),
   ),
   open: ofDelivery((open) => `${open ? '' : 'not '}exists (${OPEN})`),
+  undeliveredOpen: ofDelivery((open) => `(d.state = 'delivered' or ${open ? '' : 'not '}exists (${OPEN}))`),
   attempted: ofWhole((attempted, _, { whole }) => `${whole}.attempts ${attempted ? '>' : '='} 0`),
   newest: ofDelivery(newestCondition),
   caughtBetween: ofWhole(caughtCondition),

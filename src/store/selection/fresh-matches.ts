@@ -5,6 +5,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
+import { isFirstOf } from './of-events.ts';
 import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
@@ -61,12 +62,12 @@ export async function eventsToMatch(
      select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found, first_accepted_at(v.id) as first_accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and d.operation_id is null and (d.replay_of is null or v.replay_of is not null)) as deliveries,
+         where ${isFirstOf('d', 'v.id')}) as deliveries,
        exists (select from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id)
          as resent,
        array(select d.endpoint_id from event_resends r
          cross join lateral (values (r.first_event_id), (r.event_id)) as same(event_id)
-         join deliveries d on d.event_id = same.event_id and d.replay_of is null
+         join deliveries d on ${isFirstOf('d', 'same.event_id')}
          where r.first_event_id = coalesce(v.duplicate_of, v.id) and same.event_id <> v.id) as held_elsewhere
      from weighed v where v.bytes_before < ${p.add(maxBytes)} order by ${orderBy('v', selection)}`,
     p.values,

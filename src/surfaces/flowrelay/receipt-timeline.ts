@@ -63,15 +63,15 @@ export function timelineOf(receipt: Receipt, steps: readonly TimelineStep[]): En
 }
 
 /**
- * The event of an attempt: an answer 4xx or 3xx is a refusal, a 5xx may come after the work has begun, and without an
- * answer nothing was handed off.
+ * The event of an attempt: an answer 4xx or 3xx is a refusal, a 5xx may come after the work has begun, whatever else was
+ * made of it, as by an import; and without an answer nothing was handed off.
  */
 function attemptEvent({
   outcome,
   httpStatus,
 }: Extract<TimelineStep['step'], { what: 'attempted' }>): Entry['event'] {
   const told = ATTEMPT_EVENTS[outcome];
-  if (told) return told;
+  if (told && (httpStatus === undefined || httpStatus < 300)) return told;
   if (httpStatus === undefined) return 'handoff_not_sent';
   return httpStatus >= 500 ? 'failed_at_endpoint' : 'refused_by_endpoint';
 }

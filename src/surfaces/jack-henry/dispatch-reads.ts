@@ -10,6 +10,8 @@ import { inOrder } from '../../store/selection/read-from.ts';
 export interface Dispatch {
   deliveryId: Id<'delivery'>;
   state: DeliveryState;
+  /** An execution of it is open. */
+  open: boolean;
   attempts: number;
   lastAttemptAt?: Date;
   acceptedAt: Date;
@@ -23,6 +25,7 @@ export interface Dispatch {
 interface DispatchRow {
   id: Id<'delivery'>;
   state: DeliveryState;
+  open: boolean;
   attempts: number;
   last_attempt_at: Date | null;
   accepted_at: Date;
@@ -61,6 +64,7 @@ export async function listDispatches(
      )
      select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
        v.number, v.type, v.source, v.ingestion_batch_id,
+       (select q.delivery_id from queue q where q.delivery_id = d.id) is not null as open,
        coalesce((select x.operation_id from execution_records x where x.delivery_id = d.id order by x.generation desc limit 1),
          v.ingest_call_id) as dispatch_batch_id
      from page d join events v on v.id = d.event_id
@@ -70,6 +74,7 @@ export async function listDispatches(
   return rows.map((row) => ({
     deliveryId: row.id,
     state: row.state,
+    open: row.open,
     attempts: row.attempts,
     ...(row.last_attempt_at ? { lastAttemptAt: row.last_attempt_at } : {}),
     acceptedAt: row.accepted_at,

@@ -6,7 +6,7 @@ import { type Route, route } from '../../api/route.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
 import { shownTime } from '../native/fields.ts';
 import { type Dispatch, listDispatches } from './dispatch-reads.ts';
-import { DispatchStatusField, dispatchStatus, statesOf } from './dispatch-status.ts';
+import { DispatchStatusField, dispatchStatus, withStatus } from './dispatch-status.ts';
 import {
   BATCH_MEMBERS,
   EVENT_MEMBERS,
@@ -133,7 +133,7 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
         const filter = {
           ...selectedEvents(asked),
           ...(asked.dispatchBatchId ? { dispatchBatchIds: uuidsIn('operation', asked.dispatchBatchId) } : {}),
-          state: asked.dispatchStatus ? statesOf(asked.dispatchStatus) : [...DELIVERY_STATES],
+          ...(asked.dispatchStatus ? withStatus(asked.dispatchStatus) : { state: [...DELIVERY_STATES] }),
         };
         const listed = ['jack-henry-events', tenant.id, ids.subscriptionId, filter];
         const position =
@@ -180,7 +180,7 @@ function view({ event, ...dispatch }: Dispatch): z.input<typeof EventView> {
     eventTime: dispatch.acceptedAt.toISOString(),
     ingestionBatchId: event.ingestionBatchId ?? null,
     dispatchBatchId: dispatch.dispatchBatchId,
-    dispatchStatus: dispatchStatus(dispatch.state),
+    dispatchStatus: dispatchStatus(dispatch),
     attempts: dispatch.attempts,
     lastAttemptTime: dispatch.lastAttemptAt?.toISOString() ?? null,
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
 
 const DISPATCH_STATUSES = ['succeeded', 'failed', 'pending'] as const;
@@ -12,24 +13,26 @@ export const DispatchStatusField = z
   .meta({ description: 'The outcome of the event at the subscription.', example: 'failed' });
 
 /**
- * The status of a delivery. Every end but success is a failure, so that no delivery is out of the reach of a retry:
- * those that were ignored or cancelled unsent are failures, too. An unknown outcome is still open.
+ * The status of a delivery, which is pending while an execution of it is open, whatever came before: one that failed and
+ * waits for its retry, too. Every end but success is a failure, so that no delivery is out of the reach of a retry: those
+ * that were ignored or cancelled unsent are failures, too.
  */
-export function dispatchStatus(state: DeliveryState): DispatchStatus {
-  switch (state) {
-    case 'delivered':
-      return 'succeeded';
-    case 'pending':
-    case 'unknown':
-      return 'pending';
-    case 'failed':
-    case 'cancelled':
-    case 'ignored':
-      return 'failed';
-  }
+export function dispatchStatus({ state, open }: { state: DeliveryState; open: boolean }): DispatchStatus {
+  if (state === 'delivered') return 'succeeded';
+  return open ? 'pending' : 'failed';
 }
 
-/** The states that have one of these statuses. */
-export function statesOf(statuses: readonly DispatchStatus[]): DeliveryState[] {
-  return DELIVERY_STATES.filter((state) => statuses.includes(dispatchStatus(state)));
+/** The filter of the deliveries that have one of these statuses. */
+export function withStatus(
+  statuses: readonly DispatchStatus[],
+): { state: DeliveryState[] } & Pick<DeliveryFilter, 'undeliveredOpen'> {
+  const [pending, failed] = [statuses.includes('pending'), statuses.includes('failed')];
+  return {
+    state: DELIVERY_STATES.filter((state) => {
+      if (state === 'delivered') return statuses.includes('succeeded');
+      // These are open, always.
+      return pending || (failed && state !== 'pending' && state !== 'unknown');
+    }),
+    ...(pending === failed ? {} : { undeliveredOpen: pending }),
+  };
 }

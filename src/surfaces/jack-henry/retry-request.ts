@@ -4,7 +4,7 @@ import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import type { SelectedTenants, Selection } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { DispatchStatusField, statesOf } from './dispatch-status.ts';
+import { DispatchStatusField, withStatus } from './dispatch-status.ts';
 import { BATCH_MEMBERS, EVENT_MEMBERS, refuseReversedRange, selectedEvents, uuidsIn } from './fields.ts';
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -141,7 +141,7 @@ export function bulkSubscriptionRetry(
       filter: {
         ...selectedEvents(body),
         endpointIds: [subscriptionId],
-        state: statesOf(statuses),
+        ...withStatus(statuses),
         ...(body.dispatchBatchId ? { dispatchBatchIds: uuidsIn('operation', body.dispatchBatchId) } : {}),
         ...(body.pendingLongerThan === undefined
           ? {}

@@ -179,9 +179,12 @@ function faultCount(execution: FileExecution): number {
   return execution.failedAttempts + (endedByAttempt(execution) ? 0 : 1);
 }
 
-/** Whether it failed because of its last attempt, and not of its preparation, its time to give up, or an operator. */
+/**
+ * Whether it failed because of its last attempt, here or in the system that it was imported from, and not of its
+ * preparation, its time to give up, or an operator.
+ */
 function endedByAttempt({ reason, failedAttempts }: FileExecution): boolean {
-  return failedAttempts > 0 && ['exhausted', 'permanent', 'gone'].includes(reason ?? '');
+  return failedAttempts > 0 && ['exhausted', 'permanent', 'gone', 'imported'].includes(reason ?? '');
 }
 
 function attemptMessage({ httpStatus, faultCode }: Attempt): string {

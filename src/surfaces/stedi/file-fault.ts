@@ -43,6 +43,7 @@ const OF_DELIVERY: Record<string, string> = {
   gone: 'The file was not delivered: the endpoint is gone.',
   gave_up: 'The file was not delivered: the time to deliver it had passed.',
   resolved: 'The file was not delivered, as an operator confirmed.',
+  imported: 'The file was not delivered by the system that it was imported from.',
 };
 
 /** The fault of an execution that failed for this reason. */

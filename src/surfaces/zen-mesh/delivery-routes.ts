@@ -30,7 +30,7 @@ const DeliveryView = z
       .meta({ description: 'The endpoint it is for.', example: 'end_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
     status: z.enum([...ZEN_STATUSES, 'dropped']).meta({
       description:
-        '`pending`: no attempt yet; `retrying`: not settled after an attempt; `failed`: given up; `dropped`: never sent, and not going to be.',
+        '`pending`: no attempt yet; `retrying`: not settled after an attempt; `failed`: given up; `dropped`: ended before that, as where its endpoint was disabled or did not want it, and nothing sends it any more.',
       example: 'failed',
     }),
     response_code: responseCode.nullable().meta({

@@ -16,6 +16,7 @@ import { NO_ID } from '../store/any-id.ts';
 export const SITUATIONS = [
   'failed',
   'failed, payload gone',
+  'failed, of an event that repeats another',
   'cancelled',
   'never sent',
   'delivered',
@@ -108,18 +109,26 @@ export async function furnishSituations(
   const never = await whileDisabled(engine, it, 2 * each);
   const repeats = await repeated(engine, it, each);
   const again = await sentAgain(engine, it, each);
+  const asNew = await repeatedAsNew(engine, it, each);
   const rest = SITUATIONS.filter(
     (situation) =>
-      !['cancelled', 'never sent', 'repeat of another', 'sent again by its sender'].includes(situation),
+      ![
+        'failed, of an event that repeats another',
+        'cancelled',
+        'never sent',
+        'repeat of another',
+        'sent again by its sender',
+      ].includes(situation),
   );
   await it.seed(rest.length * each);
-  const seeded = await it.ids(`state = 'failed' and resent_by is null`);
+  const seeded = await it.ids(`state = 'failed' and resent_by is null and replay_of is null`);
   const made = {
     ...Object.fromEntries(rest.map((situation, n) => [situation, seeded.slice(n * each, (n + 1) * each)])),
     'never sent': never.slice(0, each),
     cancelled: never.slice(each),
     'repeat of another': repeats,
     'sent again by its sender': again,
+    'failed, of an event that repeats another': asNew,
   } as Furnished;
 
   const holding = (situation: Situation, options: object = {}) =>
@@ -204,6 +213,25 @@ async function sentAgain(engine: TestEngine, it: Scene, count: number): Promise<
     return (await it.ids(`state = 'delivered' and ${later}`)).length === count;
   });
   return first;
+}
+
+/** Delivers events, and lets each fail as the new one that Stedi's surface makes of it; the deliveries of the new ones. */
+async function repeatedAsNew(engine: TestEngine, it: Scene, count: number): Promise<string[]> {
+  const { key } = it.tenant;
+  const body = Array.from({ length: count }, (_, n) => ({ type: 'as.new', source: 'as.new', payload: n }));
+  const accepted = await engine.client.expect(202, 'POST', '/api/v1/events', { key, body });
+  const events: string[] = accepted.body.map(({ eventId }: { eventId: string }) => uuidIn('event', eventId));
+  const of = `event_id in (${events.map((id) => `'${id}'`).join(', ')})`;
+  await eventually('the first ones are delivered', async () => {
+    return (await it.ids(`state = 'delivered' and ${of}`)).length === count;
+  });
+  it.receivers[0]?.switchTo(status(404));
+  for (const id of events)
+    await engine.client.expect(200, 'POST', `/events/${id}/retry`, { headers: { authorization: key } });
+  const failed = `state = 'failed' and replay_of is not null`;
+  await eventually('the new ones have failed', async () => (await it.ids(failed)).length === count);
+  it.receivers[0]?.switchTo(ok);
+  return it.ids(failed);
 }
 
 /** A child of each one's only execution, as the sender would have left it. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
-import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { erasePayload } from '../../../src/store/settling/payload-retention.ts';
@@ -27,6 +27,8 @@ interface Scene {
   eventId: Id<'event'>;
   receiptId: string;
   send(payload: unknown): Promise<{ eventId: string; deliveries: number; suppressed: number }>;
+  /** Repeats its event as a new one by Stedi's surface, once the old one has failed wherever it went. */
+  repeat(): Promise<void>;
   get(path: string): Promise<TestAnswer>;
   act(path: string, key: string, body?: object): Promise<TestAnswer>;
 }
@@ -58,6 +60,16 @@ async function scene(config: Partial<EndpointConfig> = {}, before?: (at: Scene) 
       });
       expect(answer.status).toBe(202);
       return answer.body;
+    },
+    async repeat() {
+      await store.attempt(422, made.here);
+      const answer = await api.call('POST', `/events/${made.eventId}/retry`, {
+        key: undefined,
+        headers: { authorization: key },
+      });
+      expect(answer.status).toBe(200);
+      made.eventId = answer.body.eventId;
+      made.receiptId = showId('receipt', alias('receipt', made.eventId));
     },
     get: (path) => api.call('GET', `/flowrelay/v1${path}`, { key }),
     act: (path, idempotencyKey, body = {}) =>
@@ -149,22 +161,38 @@ const AROUND: Record<string, (at: Scene) => Promise<unknown>> = {
   'sent again with another payload': async ({ send }) => send(2),
 };
 
-async function walk(handoff: string, around: string): Promise<Scene> {
+async function walk(
+  handoff: string,
+  around: string,
+  { repeated = false }: { repeated?: boolean } = {},
+): Promise<Scene> {
   const { config, before, after } = HANDOFFS[handoff] ?? {};
   const at = await scene(config, before);
+  if (repeated) await at.repeat();
   await after?.(at);
   await AROUND[around]?.(at);
   return at;
 }
 
-describe.each(Object.keys(HANDOFFS))('of a handoff that is %s', (handoff) => {
+/** Each handoff as that of a first event, and as that of one that repeats another; what is suppressed is not repeated. */
+const EVERY_HANDOFF = Object.keys(HANDOFFS).flatMap((handoff) => [
+  { title: handoff, handoff, repeated: false },
+  ...(handoff.startsWith('suppressed')
+    ? []
+    : [{ title: `${handoff}, of an event that repeats another`, handoff, repeated: true }]),
+]);
+
+describe.each(EVERY_HANDOFF)('of a handoff that is $title', ({ handoff, repeated }) => {
   test.each(Object.keys(AROUND))(
     '%s: list, receipt, guide, preview, confirmation and execution agree',
     async (around) => {
-      const at = await walk(handoff, around);
+      const at = await walk(handoff, around, { repeated });
       const { receiptId, get, act } = at;
       const receipt = (await get(`/receipts/${receiptId}`)).body;
       const { ready, notReady, ...available } = receipt.replay;
+      // It has no id of its sender's.
+      if (repeated)
+        expect(receipt.senderResend).toEqual({ samePayload: 'new_event', changedPayload: 'new_event' });
       const listed = (await get(`/receipts?eventId=${receiptId.replace('rcp_', 'evt_')}`)).body.items[0];
       expect(listed.replay).toEqual(available);
       for (const name of ['outcome', 'recoveryCode', 'firstReceiptId', 'resentReceiptId'])
@@ -246,7 +274,9 @@ describe.each(Object.keys(HANDOFFS))('of a handoff that is %s', (handoff) => {
       expect(after.timeline[0].event).toBe('accepted');
     },
   );
+});
 
+describe.each(Object.keys(HANDOFFS))('of a handoff that is %s', (handoff) => {
   test.each(['same', 'changed'])(
     'a resend of the sender with the %s payload becomes what the receipt said',
     async (payload) => {

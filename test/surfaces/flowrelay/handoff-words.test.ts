@@ -20,6 +20,7 @@ const facts = (more: Partial<HandoffFacts>): HandoffFacts => ({
 
 const ENDS: Partial<HandoffFacts>[] = [
   { state: 'failed' },
+  { state: 'failed', reason: 'imported' },
   { state: 'cancelled' },
   ...['endpoint_disabled', 'endpoint_deleted', 'no_longer_matches', 'payload_expired', 'resent'].map(
     (reason) => ({ state: 'ignored', reason }) as const,
@@ -33,6 +34,7 @@ const OPENS: Partial<HandoffFacts>[] = (['queued', 'scheduled', 'sending', 'unkn
 );
 const HISTORY: Partial<HandoffFacts>[] = [
   { attempted: false },
+  { attempted: false, mayHaveArrived: true },
   { attempted: true },
   { attempted: true, answered: true },
   { attempted: true, answered: true, failedThere: true },
@@ -42,7 +44,8 @@ const HISTORY: Partial<HandoffFacts>[] = [
 
 /** The claims of a sentence, and when each of them is true. */
 const CLAIMS: [RegExp, (of: HandoffFacts) => boolean][] = [
-  [/nothing was sent|before anything was sent/i, ({ attempted }) => !attempted],
+  [/nothing was sent|before anything was sent/i, (of) => !of.attempted && !of.mayHaveArrived],
+  [/imported/, ({ reason }) => reason === 'imported'],
   [/was not reached/, ({ attempted, answered, mayHaveArrived }) => attempted && !answered && !mayHaveArrived],
   [/refused the handoff/, (of) => of.answered === true && !mayHaveStarted(of)],
   [/may already have started/, mayHaveStarted],
@@ -87,6 +90,18 @@ describe('the words for a handoff', () => {
     [{ answered: true }, 'The endpoint refused the handoff.'],
     [{}, 'The endpoint was not reached: no request left whole.'],
     [{ attempted: false }, 'It was given up before anything was sent.'],
+    [
+      { reason: 'imported', attempted: false },
+      'Another system failed to hand it off, before it was imported.',
+    ],
+    [
+      { reason: 'imported', attempted: false, mayHaveArrived: true },
+      'Another system failed to hand it off, before it was imported. No answer says that the endpoint accepted the handoff, but a request may have arrived: processing may already have started.',
+    ],
+    [
+      { reason: 'imported', answered: true },
+      'Another system failed to hand it off, before it was imported. The endpoint refused the handoff.',
+    ],
     [{ state: 'delivered', acceptedBy: 'answer' }, 'The endpoint accepted the handoff.'],
     [{ state: 'delivered', acceptedBy: 'acknowledgement' }, 'The endpoint acknowledged the handoff.'],
     [

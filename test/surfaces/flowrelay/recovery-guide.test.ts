@@ -26,11 +26,18 @@ const queued = handoff({ open: 'queued' });
 const scheduledAnew = handoff({ open: 'scheduled' });
 const sending = handoff({ open: 'sending' });
 const scheduled = handoff({ open: 'scheduled', attempted: true });
+const importedQueued = handoff({ state: 'failed', open: 'queued', mayHaveArrived: true });
 const unknown = handoff({ state: 'unknown', open: 'unknown', attempted: true, mayHaveArrived: true });
 const delivered = handoff({ state: 'delivered', attempted: true });
 const replaying = handoff({ state: 'delivered', open: 'sending', attempted: true });
 const failed = handoff({ state: 'failed', attempted: true, reason: 'permanent' });
 const failedLate = handoff({ state: 'failed', attempted: true, reason: 'exhausted', mayHaveArrived: true });
+const imported = handoff({ state: 'failed', reason: 'imported', mayHaveArrived: true });
+const importedThenDisabled = handoff({
+  state: 'ignored',
+  reason: 'endpoint_disabled',
+  mayHaveArrived: true,
+});
 const failedThere = handoff({ state: 'failed', attempted: true, reason: 'exhausted', failedThere: true });
 const atDeleted = handoff({ state: 'failed', attempted: true, endpointState: 'deleted' });
 const sentAgain = handoff({ state: 'failed', attempted: true, resentAs: anyId('later') });
@@ -64,6 +71,7 @@ test.each([
   [scheduledAnew, 'queued'],
   [sending, 'processing'],
   [scheduled, 'processing'],
+  [importedQueued, 'processing'],
   [retrying, 'processing'],
   [unknown, 'uncertain'],
   [delivered, 'delivered'],
@@ -123,6 +131,8 @@ describe('a receipt', () => {
     [accepted([cancelled]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
     [accepted([disabledLater]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
     [accepted([failedLate]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
+    [accepted([imported]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
+    [accepted([importedThenDisabled]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
     [accepted([failedThere]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
     [accepted([atDeleted]), 'failed', 'handoff_failed', 'sender_resend', 'unavailable'],
     [accepted([delivered, atDeleted]), 'failed', 'handoff_failed', 'sender_resend', 'unavailable'],
@@ -170,6 +180,8 @@ describe('a receipt', () => {
     [accepted([unknown]), true],
     [accepted([delivered]), true],
     [accepted([failedLate]), true],
+    [accepted([imported]), true],
+    [accepted([importedThenDisabled]), true],
     [accepted([failedThere]), true],
     [accepted([delivered, failed]), false],
     [resent([sentAgain]), true],

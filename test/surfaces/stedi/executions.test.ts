@@ -468,24 +468,28 @@ describe('GET /executions/{id}', () => {
 });
 
 describe('GET /executions/{id}/faults', () => {
-  test('items: a fault of each attempt', async () => {
-    const executionId = await one({
-      state: 'failed',
-      attempts: [{ outcome: 'retryable', httpStatus: 503 }, { outcome: 'ambiguous' }],
-    });
-    const { body } = await world.call('GET', `/2023-08-01/executions/${executionId}/faults`);
-    const { body: shown } = await world.call('GET', `/executions/${executionId}`);
-    expect(body.items).toEqual(
-      shown.deliveryReports.map((report: { id: string; createdAt: string; message: string }) => ({
-        id: report.id,
-        createdAt: report.createdAt,
-        executionId,
-        faultCode: 'DELIVERY_FAILURE',
-        faultMessage: report.message,
-      })),
-    );
-    expect(shown.faultCount).toBe(body.items.length);
-  });
+  test.each(['exhausted', 'imported'])(
+    'items: a fault of each attempt, of one that is %s',
+    async (reason) => {
+      const executionId = await one({
+        state: 'failed',
+        reason,
+        attempts: [{ outcome: 'retryable', httpStatus: 503 }, { outcome: 'ambiguous' }],
+      });
+      const { body } = await world.call('GET', `/2023-08-01/executions/${executionId}/faults`);
+      const { body: shown } = await world.call('GET', `/executions/${executionId}`);
+      expect(body.items).toEqual(
+        shown.deliveryReports.map((report: { id: string; createdAt: string; message: string }) => ({
+          id: report.id,
+          createdAt: report.createdAt,
+          executionId,
+          faultCode: 'DELIVERY_FAILURE',
+          faultMessage: report.message,
+        })),
+      );
+      expect(shown.faultCount).toBe(body.items.length);
+    },
+  );
 
   test.each([
     ['sender_profile_missing', 'FAILED_TO_FIND_LOCAL_PROFILE'],
@@ -493,6 +497,7 @@ describe('GET /executions/{id}/faults', () => {
     ['guide_missing', 'FAILED_TO_FIND_GUIDE'],
     ['business_identifier_missing', 'FAILED_TO_EXTRACT_BUSINESS_IDENTIFIERS'],
     ['gave_up', 'DELIVERY_FAILURE'],
+    ['imported', 'DELIVERY_FAILURE'],
   ])('%s without an attempt is one %s', async (reason, faultCode) => {
     const executionId = await one({ state: 'failed', reason });
     const { body } = await world.call('GET', `/executions/${executionId}/faults`);

@@ -1,5 +1,5 @@
 import type { DuplicateRisk } from './plan-replay.ts';
-import { type HandoffFacts, type HandoffStatus, handoffStatus, mayHaveStarted } from './receipt.ts';
+import { type HandoffFacts, type HandoffStatus, handoffStatus, mayHaveStarted, wasTried } from './receipt.ts';
 
 const MAY_HAVE_STARTED = 'processing may already have started';
 
@@ -28,16 +28,16 @@ const MEANINGS: Record<HandoffStatus, (handoff: HandoffFacts) => string> = {
   },
   failed: unacceptedMeaning,
   cancelled: (handoff) =>
-    handoff.attempted ? unacceptedMeaning(handoff) : 'The handoff was called off before anything was sent.',
+    wasTried(handoff) ? unacceptedMeaning(handoff) : 'The handoff was called off before anything was sent.',
   not_ready: (handoff) => {
     const why = NOT_READY[handoff.reason ?? ''] ?? 'The endpoint was not ready for it';
-    return handoff.attempted
+    return wasTried(handoff)
       ? `${why}, and it was not sent again. ${unacceptedMeaning(handoff)}`
       : `${why}: nothing was sent.`;
   },
   suppressed: () => 'It repeats an earlier request, which stands for it here: nothing was sent.',
   retention_expired: (handoff) =>
-    handoff.attempted
+    wasTried(handoff)
       ? `The payload was gone before it was sent again. ${unacceptedMeaning(handoff)}`
       : 'The payload was gone before it was sent.',
 };
@@ -52,7 +52,14 @@ const NOT_READY: Record<string, string> = {
 
 /** Says what is known of a handoff that no answer accepted. */
 function unacceptedMeaning(handoff: HandoffFacts): string {
-  if (!handoff.attempted) return 'It was given up before anything was sent.';
+  const told = attemptsMeaning(handoff);
+  if (handoff.reason !== 'imported') return told === '' ? 'It was given up before anything was sent.' : told;
+  return `Another system failed to hand it off, before it was imported. ${told}`.trim();
+}
+
+/** Says what its attempts show; nothing where there was none, and none is supposed. */
+function attemptsMeaning(handoff: HandoffFacts): string {
+  if (!wasTried(handoff)) return '';
   if (handoff.mayHaveArrived)
     return `No answer says that the endpoint accepted the handoff, but a request may have arrived: ${MAY_HAVE_STARTED}.`;
   if (handoff.failedThere)

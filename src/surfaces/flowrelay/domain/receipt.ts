@@ -104,11 +104,12 @@ export const HANDOFF_BOUNDARY =
   'Delivered means that the endpoint accepted the handoff. It does not mean that downstream branches, app calls, fulfillment changes, emails, or later systems completed.';
 
 /** Where a handoff stands, in the words of receipts. */
-export function handoffStatus({ state, open, attempted, reason }: HandoffFacts): HandoffStatus {
+export function handoffStatus(handoff: HandoffFacts): HandoffStatus {
+  const { state, open, reason } = handoff;
   if (state === 'delivered') return 'delivered';
   if (open === 'unknown') return 'uncertain';
   if (open === 'sending') return 'processing';
-  if (open !== undefined) return attempted ? 'processing' : 'queued';
+  if (open !== undefined) return wasTried(handoff) ? 'processing' : 'queued';
   switch (state) {
     case 'failed':
     case 'cancelled':
@@ -120,6 +121,11 @@ export function handoffStatus({ state, open, attempted, reason }: HandoffFacts):
     case 'unknown':
       return 'processing';
   }
+}
+
+/** Whether something was sent, or may have been: of a handoff that was imported that is known without its attempts. */
+export function wasTried({ attempted, mayHaveArrived }: HandoffFacts): boolean {
+  return attempted || mayHaveArrived;
 }
 
 /** Whether something behind the endpoint may have begun because of this handoff. */
@@ -135,7 +141,7 @@ export function ownHandoffs<Handoff extends HandoffFacts>(handoffs: readonly Han
 /** Whether nothing was ready for an accepted event: it matched nothing, or only endpoints that took nothing then. */
 export function foundNoWorkflow(handoffs: readonly HandoffFacts[]): boolean {
   return ownHandoffs(handoffs).every(
-    (handoff) => handoffStatus(handoff) === 'not_ready' && !handoff.attempted,
+    (handoff) => handoffStatus(handoff) === 'not_ready' && !wasTried(handoff),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { isFirstOf } from '../../../store/selection/of-events.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
 
@@ -57,7 +58,7 @@ export async function handoffsOfEvent(
          select e.created_at from execution_records e where e.delivery_id = d.id order by e.generation limit 1))
        order by x.version desc limit 1
      ) c
-     where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
+     where ${isFirstOf('d', '$2')} and d.tenant_id = $1
      order by d.id limit $3`,
     [tenantId, eventId, limit],
   );

@@ -4,6 +4,7 @@ import type { ExecutionState } from '../../../domain/sending/execution-state.ts'
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { isFirstOf } from '../../../store/selection/of-events.ts';
 import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt.ts';
 
 /** The facts of which the receipt of an accepted event is made, without its handoffs. */
@@ -86,7 +87,7 @@ const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.
     (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
       order by r.event_id desc limit 1) as resent_as,
     (select coalesce(jsonb_agg(distinct to_jsonb(h)), '[]') from (
-      ${HANDOFF_FACTS} from deliveries d where d.event_id = v.id and d.tenant_id = $1 and d.replay_of is null
+      ${HANDOFF_FACTS} from deliveries d where ${isFirstOf('d', 'v.id')} and d.tenant_id = $1
     ) h) as handoffs`;
 
 /** SQL: receipts of the tenant `$1` that are older are not shown any more, whatever else is kept of their events. */

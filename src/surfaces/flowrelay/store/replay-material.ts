@@ -2,6 +2,7 @@ import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts'
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
+import { isFirstOf } from '../../../store/selection/of-events.ts';
 import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { type EndpointSnapshot, type SnapshotRow, snapshotFrom } from './handoffs.ts';
@@ -29,7 +30,7 @@ export async function heldElsewhere(
   const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     `select distinct d.endpoint_id from event_resends r
      cross join lateral (values (r.first_event_id), (r.event_id)) as same(event_id)
-     join deliveries d on d.event_id = same.event_id and d.replay_of is null and d.tenant_id = $1
+     join deliveries d on ${isFirstOf('d', 'same.event_id')} and d.tenant_id = $1
      where r.first_event_id = $2 and same.event_id <> $3`,
     [tenantId, duplicateOf ?? id, id],
   );
@@ -69,7 +70,7 @@ export async function handoffTips(
      from deliveries d cross join lateral (
        select e.id, e.state, e.attempts from executions e where e.delivery_id = d.id order by e.generation desc limit 1
      ) tip
-     where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null order by d.endpoint_id`,
+     where ${isFirstOf('d', '$2')} and d.tenant_id = $1 order by d.endpoint_id`,
     [tenantId, eventId],
   );
   return rows.map((row) => ({
@@ -108,7 +109,7 @@ export async function holdTargets(
   { eventId, endpointIds }: { eventId: Id<'event'>; endpointIds: Id<'endpoint'>[] },
 ): Promise<void> {
   await db.query(
-    `select from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null order by id for no key update`,
+    `select from deliveries d where ${isFirstOf('d', '$2')} and d.tenant_id = $1 order by d.id for no key update`,
     [tenantId, eventId],
   );
   await db.query(

@@ -1,5 +1,6 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { isFirstOf } from '../../../store/selection/of-events.ts';
 
 /** One step in the history of an event after it was accepted. */
 export interface TimelineStep {
@@ -46,7 +47,7 @@ export async function timelineSteps(
        -- With an offset: a look-up a delivery, where a join may read all records.
        cross join lateral (select x.* from executions x where x.delivery_id = d.id offset 0) e
        left join replay r on r.operation_id = e.operation_id
-       where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
+       where ${isFirstOf('d', '$2')} and d.tenant_id = $1
      ), request as materialized (
        select r.id as run_id, r.delivery_id, r.replay_id, a.number, a.outcome, a.http_status, a.fault_code,
          greatest(a.started_at, r.created_at, r.executed_at) as at

@@ -29,6 +29,7 @@ type OfOtherSurfaces =
   | 'activeWithinMs'
   | 'ignoredFor'
   | 'open'
+  | 'undeliveredOpen'
   | 'attempted'
   | 'newest'
   | 'caughtBetween';

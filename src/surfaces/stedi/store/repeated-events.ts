@@ -33,7 +33,7 @@ export function repeatedOf(tenantId: Id<'tenant'>, eventId: Id<'event'>, p: Para
 /**
  * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
  * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that
- * receivers take them for new.
+ * receivers take them for new, and at an ordered endpoint the place of the new event's number.
  */
 export async function repeatEvent(
   db: Transaction,
@@ -69,16 +69,18 @@ export async function repeatEvent(
       select $3, b.tenant_id, b.body from payloads b where b.event_id = $2 and b.tenant_id = $1
     ), old as (
       select distinct on (d.endpoint_id) d.id, d.endpoint_id, d.payload_bytes, n.state as endpoint_state,
-        w.give_up_after_ms
+        case when n.ordered then v.key end as order_key, w.give_up_after_ms
       from deliveries d
+      join events v on v.id = d.event_id
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions w on ${isCurrent('w', 'n')}
       where d.tenant_id = $1 and d.event_id = $2 and ${REPEATED}
       order by d.endpoint_id, d.id
     ), delivery as (
-      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of)
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of, order_key,
+        order_number)
       select $1, $3, o.endpoint_id, case o.endpoint_state when 'enabled' then 'pending' else 'ignored' end, $5,
-        o.payload_bytes, o.id
+        o.payload_bytes, o.id, o.order_key, case when o.order_key is not null then $4::bigint end
       from old o
       returning id, endpoint_id
     ), run as materialized (
