@@ -19,6 +19,7 @@ import {
 } from '../support/engine/failed-deliveries.ts';
 import { pythonWith } from '../support/python.ts';
 import { closeOperation, newSigner } from '../support/store/close-operation.ts';
+import { removeOnce } from '../support/store/retention.ts';
 import { sendItems } from '../support/store/send-items.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -83,6 +84,14 @@ async function keySet(): Promise<JSONWebKeySet> {
 async function verified(jws: FlattenedJWS) {
   const { payload, protectedHeader } = await flattenedVerify(jws, createLocalJWKSet(await keySet()));
   return { payload: JSON.parse(Buffer.from(payload).toString()), bytes: payload, protectedHeader };
+}
+
+/** Lets the next addendum of every operation be due. */
+async function makeAddendaOlder(): Promise<void> {
+  const { pool } = api.database;
+  await pool.query('alter table report_addenda disable trigger never_changed');
+  await pool.query(`update report_addenda set signed_at = signed_at - interval '1 minute'`);
+  await pool.query('alter table report_addenda enable trigger never_changed');
 }
 
 async function ledgerLines(path: string, query = ''): Promise<string[]> {
@@ -227,7 +236,12 @@ print(jwt.api_jws.decode(text, key, algorithms=['EdDSA']).decode())`;
   test('of an operation that closed before reports were signed is plain, and its ledger as it is now', async () => {
     const { path, id, seeded } = await closed();
     await api.database.pool.query('delete from closure_reports where operation_id = $1', [api.uuid(id)]);
-    expect((await api.call('GET', `${path}/report`)).body).toMatchObject({ signature: null, ledger: null });
+    await acknowledgeDeliveries(api.deps, [api.uuid(seeded[1]?.deliveryId ?? '')]);
+    expect((await api.call('GET', `${path}/report`)).body).toMatchObject({
+      signature: null,
+      ledger: null,
+      addendum: { failed: -1, delivered: 1 },
+    });
     for (const below of ['/report', `/items/${seeded[0]?.deliveryId}/proof`])
       expect(await api.call('GET', `${path}${below}`, { headers: { accept: JOSE } })).toMatchObject({
         status: 409,
@@ -318,9 +332,7 @@ describe('an addendum', () => {
     await acknowledgeDeliveries(api.deps, [api.uuid(unknown.deliveryId)]);
     // The next one is due a minute later.
     expect(await signAddenda(pool, signer, never)).toBe(0);
-    await pool.query('alter table report_addenda disable trigger never_changed');
-    await pool.query(`update report_addenda set signed_at = signed_at - interval '1 minute'`);
-    await pool.query('alter table report_addenda enable trigger never_changed');
+    await makeAddendaOlder();
     expect(await signAddenda(pool, signer, never)).toBe(1);
     const { body } = await api.call('GET', `${path}/report/addenda`);
     const payloads = await Promise.all(
@@ -345,6 +357,35 @@ describe('an addendum', () => {
     expect([...first.body.items, ...second.body.items]).toEqual(body.items);
     const other = await api.newTenant();
     expect((await api.call('GET', `${path}/report/addenda`, { key: other.key })).status).toBe(404);
+  });
+
+  test('is in the plain report before it is signed, afterwards, and when its items are gone', async () => {
+    const { tenant, key } = await api.newTenant();
+    const { path, seeded } = await closed(undefined, key, await seedEndpoint(api, key));
+    const { pool } = api.database;
+    const addendum = async () => (await api.call('GET', `${path}/report`, { key })).body.addendum;
+    const settle = (delivery?: SeededDelivery) =>
+      acknowledgeDeliveries(api.deps, [api.uuid(delivery?.deliveryId ?? '')]);
+    const kept = async () => (await api.call('GET', `${path}/items?as=now`, { key })).body.items.length;
+    expect(await addendum()).toEqual({});
+    await settle(seeded[1]);
+    expect(await addendum()).toEqual({ failed: -1, delivered: 1 });
+    await signAddenda(pool, newSigner(api.sealer), never);
+    expect(await addendum()).toEqual({ failed: -1, delivered: 1 });
+    await settle(seeded[2]);
+    const both = { failed: -1, unknown: -1, delivered: 2 };
+    expect(await addendum()).toEqual(both);
+    // Shorter than anybody may set it.
+    await pool.query(`update tenants set settings = '{"eventRetentionDays": 0}' where id = $1`, [tenant.id]);
+    await removeOnce(pool, tenant.id);
+    // One is excluded for an operation that is open, and one waits for its addendum.
+    expect(await kept()).toBe(2);
+    expect(await addendum()).toEqual(both);
+    await makeAddendaOlder();
+    await signAddenda(pool, newSigner(api.sealer), never);
+    await removeOnce(pool, tenant.id);
+    expect(await kept()).toBe(1);
+    expect(await addendum()).toEqual(both);
   });
 
   test('tells of an item once it is settled, and not while it is being sent again', async () => {

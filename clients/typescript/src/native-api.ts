@@ -9366,7 +9366,7 @@ export interface components {
                 };
             } | null;
             /**
-             * @description By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled.
+             * @description By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled, and where an unsigned report has items that are gone.
              * @example {
              *       "unknown": -2,
              *       "delivered": 2

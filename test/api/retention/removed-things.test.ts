@@ -143,7 +143,8 @@ describe('what outlives it', () => {
 
   test('the operation, with its counts', async () => {
     expect((await get(path())).body).toMatchObject({ id: operation, counts: { expected: 2, delivered: 2 } });
-    expect((await get(`${path()}/report`)).body.counts).toEqual(counts);
+    const { body } = await get(`${path()}/report`);
+    expect([body.counts, body.addendum]).toEqual([counts, {}]);
   });
 
   test('its report with every line, of which each is proved', async () => {

@@ -45,7 +45,7 @@ const Report = z
     }),
     addendum: z.record(z.string(), z.int()).meta({
       description:
-        'By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled.',
+        'By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled, and where an unsigned report has items that are gone.',
       example: { unknown: -2, delivered: 2 },
     }),
     ledger: z
@@ -106,9 +106,12 @@ export function retryReportRoutes({ pool }: ApiDeps): Route[] {
           const jws = await findJws(pool, tenant.id, id);
           return jws === undefined ? notSigned() : { status: 200, text: jws, contentType: JOSE };
         }
-        const closed = operation.report?.counts;
-        const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
-        const report = reportView(operation, addendum, await findSeal(pool, tenant.id, id));
+        const counts = operation.report?.counts;
+        const seal = await findSeal(pool, tenant.id, id);
+        const addendum = counts
+          ? await addendumTo(pool, tenant.id, id, { counts, signed: seal !== undefined })
+          : {};
+        const report = reportView(operation, addendum, seal);
         return report
           ? { status: 200, body: { ...report, ...(await operationDetails(pool, operation)) } }
           : problem('internal');
