@@ -79,6 +79,8 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   bodyOptional?: true;
   /** Its body is read by the handler while it arrives, however long it is: its content types, and the words for it. */
   upload?: { types: readonly string[]; description: string };
+  /** Its answer may wait for something that somebody else does: it has no turn among reads, which others would wait for. */
+  waits?: true;
   /** Limits of its body, where they differ from those of every body. */
   bodyLimits?: BodyLimits;
   /** Headers that the call reads, by name, with their meanings. */

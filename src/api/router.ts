@@ -211,7 +211,7 @@ async function answer(
   if (upload && isProblem(upload)) return refused(deps, route, requestId, who?.tenant?.id, upload);
   const outcome = upload
     ? await takeUpload(upload, call, req, route, () => whyEnded(deps, route, request))
-    : route.method === 'get' && who?.tenant
+    : route.method === 'get' && !route.waits && who?.tenant
       ? await limits.reads(who.tenant.id, () => route.handler(call))
       : await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)

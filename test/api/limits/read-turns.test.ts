@@ -29,6 +29,22 @@ test('reads of one tenant that do not end leave connections to its writes, and t
   expect((await Promise.all(reads)).map(({ status }) => status)).toEqual(Array(MANY).fill(200));
 });
 
+test('whoever waits for a plan takes no turn from others', async () => {
+  // Nobody makes it: no worker runs.
+  const plans = '/api/v1/retries/plans';
+  const asked = await api.call('POST', plans, { body: { select: { filter: {} } } });
+  expect(asked).toMatchObject({ status: 201 });
+  const path = `${plans}/${asked.body.id}`;
+  const waiting = Array.from({ length: 7 }, () => api.call('GET', `${path}?wait=3`));
+  const first = await Promise.race([
+    ...waiting.map((each) => each.then(() => 'one that waits')),
+    api.call('GET', path).then(() => 'one that does not'),
+  ]);
+  expect(first).toBe('one that does not');
+  for (const { status, body } of await Promise.all(waiting))
+    expect({ status, state: body.state }).toEqual({ status: 200, state: 'planning' });
+});
+
 test('a read whose turn does not come in time is refused, and never begins', async () => {
   const inTurn = createReadTurns({ all: 1, waitMs: 20 });
   let end = () => {};

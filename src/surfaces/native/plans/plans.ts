@@ -111,6 +111,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
       method: 'get',
       path: `${PATH}/{id}`,
       summary: 'Show a plan',
+      waits: true,
       request: {
         params: planParams,
         query: z.strictObject({
