@@ -61,7 +61,13 @@ export class Recoveries {
         // What nobody knows the outcome of when an operation is cancelled waits for somebody who says it.
         await this.#client.get('POST', '/api/v1/deliveries/resolve', {
           key: this.#keys.key,
-          body: { select: { filter: {} }, outcome: 'retry', reason: 'cancelled', confirm: true },
+          body: {
+            select: { filter: {} },
+            // Under a policy it is not sent again at once: the retry of what is left waits for approval.
+            outcome: this.#scenario.recovery === 'approval' ? 'failed' : 'retry',
+            reason: 'cancelled',
+            confirm: true,
+          },
         });
         // At once: what is left behind keeps others of its key waiting.
         await this.#start({ select: { remainderOf: id } });
