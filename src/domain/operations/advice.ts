@@ -31,6 +31,8 @@ export interface AdviceFacts extends RetryFacts {
   /** What its open execution waits for. */
   waitingFor: readonly Wait[];
   circuit: CircuitState;
+  /** Its event repeats an earlier one that is not kept any more. */
+  firstGone?: boolean;
 }
 
 /** Ids as the caller reads them. */
@@ -102,6 +104,12 @@ function nextStep(facts: AdviceFacts, ids: AdviceIds): NextStep {
   if (fate.fate === 'will_be_sent') return sendable(facts, ids);
   if (fate.fate === 'joins') return onItsWay(facts, ids);
   const reason = exclusionOf(fate, CAREFUL) ?? 'not_retryable';
+  if (reason === 'suppressed_duplicate' && facts.firstGone)
+    return {
+      step: 'send_again',
+      why: 'Its event repeats an earlier one, which is not kept any more.',
+      next: 'Send the event again from its source (POST /api/v1/events): nothing stands for it now.',
+    };
   return { step: INSTEAD[reason] ?? 'retry', ...retryWords(reason, ids) };
 }
 

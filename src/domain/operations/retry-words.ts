@@ -41,7 +41,7 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
   }),
   suppressed_duplicate: ({ deliveryId }) => ({
     why: 'Its event repeats an earlier one.',
-    next: `Retry the first event, which its event names (GET /api/v1/deliveries/${deliveryId}).`,
+    next: `Retry the first event, which its event names (GET /api/v1/deliveries/${deliveryId}), or, where that is not kept any more, send it again from its source (POST /api/v1/events).`,
   }),
   resent: ({ deliveryId, resentBy }) => ({
     why: 'Its sender sent the event again, and a later delivery stands for it.',

@@ -14,6 +14,8 @@ export interface RetryLook {
   mayHaveArrived: boolean;
   /** Only another system has sent it so far, and it was imported from there. */
   onlyImported: boolean;
+  /** Its event repeats an earlier one that is not kept any more. */
+  firstGone: boolean;
   heldBy?: Id<'operation'>;
   resentBy?: Id<'delivery'>;
   blockedBy?: Id<'delivery'>;
@@ -33,6 +35,7 @@ interface LookRow {
   payload_kept: boolean;
   may_have_arrived: boolean;
   blocked_by: Id<'delivery'> | null;
+  first_gone: boolean;
 }
 
 /** Looks at a delivery of a tenant by the same facts as a freeze. */
@@ -48,6 +51,8 @@ export async function lookForRetry(
        s.holder_canary, s.endpoint_state,
        (select b.event_id from payloads b where b.event_id = s.event_id) is not null as payload_kept,
        exists (select from executions e where e.delivery_id = s.id and e.may_have_arrived) as may_have_arrived,
+       exists (select from events v where v.id = s.event_id and v.duplicate_of is not null
+         and (select f.id from events f where f.id = v.duplicate_of) is null) as first_gone,
        case when s.tip_state in ('queued', 'scheduled') then blocked_by(s.id) end as blocked_by
      from seen s`,
     [tenantId, deliveryId],
@@ -68,6 +73,7 @@ function lookFrom(row: LookRow): RetryLook {
     },
     mayHaveArrived: row.may_have_arrived,
     onlyImported: row.tip_reason === 'imported',
+    firstGone: row.first_gone,
     ...present({ heldBy: row.holder_id, resentBy: row.resent_by, blockedBy: row.blocked_by }),
   };
 }

@@ -88,7 +88,8 @@ export async function droppedAmong(
   ids: readonly Id<'delivery'>[],
 ): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<{ id: Id<'delivery'> }>(
-    `select id from deliveries where tenant_id = $1 and id = any($2::uuid[]) and state = 'ignored'`,
+    `select d.id from deliveries d where d.tenant_id = $1 and d.id = any($2::uuid[]) and d.state = 'ignored'
+       and (select q.delivery_id from queue q where q.delivery_id = d.id) is null`,
     [tenantId, ids],
   );
   return rows.map((row) => row.id);

@@ -1,3 +1,4 @@
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../domain/time/instant.ts';
@@ -35,7 +36,10 @@ export interface Event {
 export interface EventDelivery {
   id: Id<'delivery'>;
   endpointId: Id<'endpoint'>;
+  endpointState: EndpointState;
   state: DeliveryState;
+  /** An execution of it is open. */
+  open: boolean;
 }
 
 /** An event in a list: with the states of its deliveries. */
@@ -154,7 +158,9 @@ function eventFrom(row: EventRow): Event {
 interface EventDeliveryRow {
   id: Id<'delivery'>;
   endpoint_id: Id<'endpoint'>;
+  endpoint_state: EndpointState;
   state: DeliveryState;
+  open: boolean;
 }
 
 /** Deliveries of an event in the order they were made. */
@@ -165,11 +171,19 @@ export async function deliveriesOfEvent(
   limit: number,
 ): Promise<EventDelivery[]> {
   const { rows } = await db.query<EventDeliveryRow>(
-    `select d.id, d.endpoint_id, d.state from deliveries d
+    `select d.id, d.endpoint_id, d.state, n.state as endpoint_state,
+       (select q.delivery_id from queue q where q.delivery_id = d.id) is not null as open
+     from deliveries d join endpoints n on n.id = d.endpoint_id
      where ${ofEvents('d', '$2::uuid[]')} and d.tenant_id = $1 order by d.id limit $3`,
     [tenantId, [eventId], limit],
   );
-  return rows.map((row) => ({ id: row.id, endpointId: row.endpoint_id, state: row.state }));
+  return rows.map((row) => ({
+    id: row.id,
+    endpointId: row.endpoint_id,
+    endpointState: row.endpoint_state,
+    state: row.state,
+    open: row.open,
+  }));
 }
 
 /** The payload of an event as it was accepted, and the members that an import kept; undefined where it is not kept. */

@@ -52,6 +52,7 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
           usage: parts.usage,
           newBusinessEvent: false,
           standing: await standingFacts(pool, tenant.id, receipt),
+          senderResend: parts.senderResend,
         });
         const content = contentOf(receipt, parts, guidance);
         const previewed = await withTransaction(pool, async (db) => {

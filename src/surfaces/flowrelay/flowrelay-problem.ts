@@ -187,12 +187,19 @@ function grantsWith(scope: Scope): Grant[] {
   return GRANTS.filter((grant) => hasScope(GRANT_SCOPES[grant], scope));
 }
 
+const FIRST_GONE =
+  'This repeats an earlier request, whose receipt is not there any more. Ask the sender to resend; `senderResend` says what becomes of that under the same id.';
+
+function detailOf({ reason, firstEventId }: ReplayRefusal): string {
+  return reason === 'suppressed_duplicate' && firstEventId === undefined ? FIRST_GONE : DETAILS[reason];
+}
+
 /** Answers that a replay is refused. */
 export function refusalReply(refusal: ReplayRefusal, requestId: string): Reply {
   const seconds = refusal.retryAfterSeconds;
   return replyOf(
     rendered(refusalCode(refusal), requestId, {
-      detail: DETAILS[refusal.reason],
+      detail: detailOf(refusal),
       reason: refusal.reason,
       ...(refusal.freshPreview ? { freshPreviewRequired: true } : {}),
       ...(refusal.resentAs ? { resentReceiptId: showId('receipt', alias('receipt', refusal.resentAs)) } : {}),

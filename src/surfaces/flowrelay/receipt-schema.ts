@@ -175,7 +175,7 @@ export const ReceiptSummary = z
     }),
     firstReceiptId: shownId(
       'receipt',
-      'The first receipt with the same id, which this one repeats.',
+      'The first receipt with the same id, which this one repeats; null once that is not there any more.',
     ).nullable(),
     resentReceiptId: shownId(
       'receipt',
@@ -265,11 +265,11 @@ export const GuideView = GuidanceView.extend({
   outcome: z.enum(RECEIPT_OUTCOMES).meta({ description: 'The outcome of the request.', example: 'failed' }),
   firstReceiptId: shownId(
     'receipt',
-    'The first receipt with the same id, which this one repeats.',
+    'The first receipt with the same id, which this one repeats; null once that is not there any more.',
   ).nullable(),
   standingReceiptId: shownId(
     'receipt',
-    'The receipt that stands for this one, where it is a suppressed duplicate.',
+    'The receipt that stands for this one, where it is a suppressed duplicate and that is still there.',
   ).nullable(),
   resentReceiptId: shownId(
     'receipt',

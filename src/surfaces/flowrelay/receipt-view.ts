@@ -76,7 +76,7 @@ export function receiptSummary(receipt: Receipt, usage: ReplayUsage): z.input<ty
       removedFor: accepted?.payloadRemoved?.why ?? null,
     },
     replay: availabilityView(decideReplay(facts, usage)),
-    firstReceiptId: receiptIdOf(accepted?.duplicateOf),
+    firstReceiptId: firstReceiptId(accepted),
     resentReceiptId: receiptIdOf(accepted?.resentAs),
     handoffBoundary: HANDOFF_BOUNDARY,
   };
@@ -196,7 +196,7 @@ export function guideView(
     receiptId: showId('receipt', receiptId(receipt)),
     outcome: outcomeOf(facts),
     ...guidanceView(guidance),
-    firstReceiptId: receiptIdOf(accepted?.duplicateOf),
+    firstReceiptId: firstReceiptId(accepted),
     standingReceiptId: accepted?.suppressed ? receiptIdOf(accepted.standingEventId) : null,
     resentReceiptId: receiptIdOf(accepted?.resentAs),
     replay: readinessView(availabilityView(decideReplay(facts, usage)), readiness.whole),
@@ -210,6 +210,11 @@ export function guideView(
       applies: name === guidance.situation,
     })),
   };
+}
+
+/** The receipt that this one repeats, while it is there. */
+function firstReceiptId(accepted: AcceptedReceipt | undefined): string | null {
+  return receiptIdOf(accepted?.firstGone ? undefined : accepted?.duplicateOf);
 }
 
 function receiptIdOf(eventId: Id<'event'> | undefined): string | null {

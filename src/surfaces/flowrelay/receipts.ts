@@ -120,6 +120,7 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
           usage: replay.usage,
           newBusinessEvent: intent === 'new_business_event',
           standing: await standingFacts(pool, tenant.id, receipt),
+          senderResend: replay.senderResend,
         });
         return { status: 200, body: guideView(receipt, guidance, replay) };
       },

@@ -64,7 +64,7 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
 const NOT_REPEATED = {
   payload_expired: 'The payload of this event is no longer kept: there is nothing to send.',
   suppressed_duplicate:
-    'This event repeats the id of an earlier one and was never sent: retry the first one.',
+    'This event repeats the id of an earlier one and was never sent: retry the first one, or, where that is not kept any more, send it again.',
   resent: 'The sender of this event sent it again: retry the later one, which its event names as `resentAs`.',
 };
 

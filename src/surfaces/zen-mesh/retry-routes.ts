@@ -4,11 +4,18 @@ import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/pr
 import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
+import { retryWords } from '../../domain/operations/retry-words.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
 import { droppedAmong } from '../../store/reading/delivery-reads.ts';
-import { deliveriesOfEvent, type Event, findEvent } from '../../store/reading/event-reads.ts';
+import {
+  deliveriesOfEvent,
+  type Event,
+  type EventDelivery,
+  findEvent,
+} from '../../store/reading/event-reads.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { idempotencyOf, KEY_HEADER, keyConflict } from './idempotency.ts';
 import { MAX_BATCH, refusedBatch } from './plan-gate.ts';
@@ -79,7 +86,12 @@ export function retryRoutes(deps: ApiDeps): Route[] {
             const deliveries = await deliveriesOfEvent(db, tenant.id, event.id, MAX_DELIVERIES);
             const first = deliveries.find(({ state }) => state !== 'ignored');
             if (!first)
-              return problem('not_found', { detail: nothingToRetry(eid, event, deliveries.length > 0) });
+              return problem('not_found', {
+                detail: nothingToRetry(eid, event, {
+                  deliveries,
+                  firstKept: await isKept(db, tenant.id, event.duplicateOf),
+                }),
+              });
             oldest = first.id;
             return undefined;
           },
@@ -146,13 +158,33 @@ function deliveriesNamed(texts: readonly string[]): {
   return { spelled, unread: [...unread] };
 }
 
+async function isKept(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'> | undefined,
+): Promise<boolean> {
+  return eventId !== undefined && (await findEvent(db, tenantId, eventId)) !== undefined;
+}
+
 /** Why an event has nothing that a retry could send, and the next call. */
-function nothingToRetry(eid: string, event: Event, isDropped: boolean): string {
+function nothingToRetry(
+  eid: string,
+  event: Event,
+  { deliveries, firstKept }: { deliveries: readonly EventDelivery[]; firstKept: boolean },
+): string {
   const nothing = `Event ${eid} has no delivery to retry`;
-  if (event.duplicateOf !== undefined)
-    return `${nothing}: it repeats ${showId('event', event.duplicateOf)}; retry that one.`;
+  if (event.suppressed && event.duplicateOf !== undefined)
+    return firstKept
+      ? `${nothing}: it repeats ${showId('event', event.duplicateOf)}; retry that one.`
+      : `${nothing}: it repeats an event that is no longer kept. Send it again.`;
+  const waiting = deliveries.find(({ open }) => open);
+  if (waiting) return `${nothing}: a retry of ${showId('delivery', waiting.id)} is under way already.`;
+  if (deliveries.length > 0 && deliveries.every(({ endpointState }) => endpointState === 'deleted')) {
+    const { why, next } = retryWords('endpoint_deleted');
+    return `${nothing}. ${why} ${next}`;
+  }
   if (!event.payloadKept) return `${nothing}, and its payload is no longer retained: send it again.`;
-  if (!isDropped) return `${nothing}: no destination wanted it when it was accepted.`;
+  if (deliveries.length === 0) return `${nothing}: no destination wanted it when it was accepted.`;
   const replay =
     event.source === undefined
       ? 'POST /api/v1/retries with its deliveries'

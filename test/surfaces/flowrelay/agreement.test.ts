@@ -12,6 +12,7 @@ import { insertApiKey } from '../../../src/store/tenancy/api-keys.ts';
 import type { TestAnswer } from '../../support/api/test-api.ts';
 import { useApi } from '../../support/api/use-api.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
+import { age, keepFor, removeAll } from '../../support/store/retention.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 import { receiptIdOf } from '../../support/surfaces/flowrelay-scene.ts';
@@ -359,6 +360,57 @@ test('the sender resends an event that can no longer be delivered, and both rece
     recommended: 'none',
     firstReceiptId: at.receiptId,
     standingReceiptId: later,
+  });
+});
+
+test('a suppressed duplicate of an event that is past its term points at nothing, and its sender resends', async () => {
+  const at = await walk('delivered', 'as it is');
+  await keepFor(store, at.tenant, { eventRetentionDays: 30 });
+  const duplicate = await at.send(1);
+  const receiptId = receiptIdOf(duplicate.eventId);
+  const path = `/receipts/${receiptId}`;
+  expect((await at.get(`${path}/guide`)).body).toMatchObject({
+    recommended: 'none',
+    firstReceiptId: at.receiptId,
+    standingReceiptId: at.receiptId,
+  });
+  await age(store, 31, { events: [at.eventId] });
+  expect(await removeAll(store.pool, at.tenant)).toBe(1);
+  const newDelivery = { samePayload: 'new_delivery', changedPayload: 'new_delivery' };
+  expect((await at.get(path)).body).toMatchObject({ outcome: 'duplicate_suppressed', firstReceiptId: null });
+  expect((await at.get(`${path}/guide`)).body).toMatchObject({
+    recommended: 'sender_resend',
+    situation: 'unavailable',
+    firstReceiptId: null,
+    standingReceiptId: null,
+    senderResend: newDelivery,
+  });
+  const refused = await at.act(`${path}/replay/preview`, randomUUID());
+  expect(refused).toMatchObject({
+    status: 409,
+    body: { reason: 'suppressed_duplicate', senderResend: newDelivery },
+  });
+  expect(refused.body).not.toHaveProperty('firstReceiptId');
+  const [{ id }] = await store.rows('select id from deliveries where event_id = $1', [
+    api.uuid(duplicate.eventId),
+  ]);
+  const advice = await api.call('GET', `/api/v1/deliveries/${id}/advice`, { key: at.key });
+  expect(advice.body).toMatchObject({ step: 'send_again', retry: { reason: 'suppressed_duplicate' } });
+  expect(await at.send(1)).toMatchObject({ deliveries: 1, suppressed: 0 });
+});
+
+test('a suppressed duplicate of an event whose receipt is not shown any more points at nothing', async () => {
+  const at = await walk('delivered', 'as it is');
+  const duplicate = receiptIdOf((await at.send(1)).eventId);
+  await keepFor(store, at.tenant, { receiptRetentionDays: 30 });
+  await age(store, 31, { events: [at.eventId] });
+  expect((await at.get(`/receipts/${at.receiptId}`)).status).toBe(404);
+  expect((await at.get(`/receipts/${duplicate}/guide`)).body).toMatchObject({
+    // The event stands for it all the same.
+    recommended: 'none',
+    firstReceiptId: null,
+    standingReceiptId: null,
+    senderResend: { samePayload: 'suppressed' },
   });
 });
 

@@ -20,6 +20,7 @@ const base: HandoffFacts = {
   endpointState: 'enabled',
 };
 const usage = { executed: 0 };
+const senderResend = { samePayload: 'new_delivery', changedPayload: 'new_delivery' } as const;
 const handoff = (facts: Partial<HandoffFacts>): HandoffFacts => ({ ...base, ...facts });
 
 const queued = handoff({ open: 'queued' });
@@ -104,7 +105,7 @@ describe('a receipt', () => {
     [rejected('invalid_request'), 'rejected', 'validation_failed', 'sender_resend', 'rejected'],
     [rejected('payload_too_large'), 'rejected', 'validation_failed', 'sender_resend', 'rejected'],
     [rejected('insufficient_scope'), 'rejected', 'authentication_failed', 'sender_resend', 'rejected'],
-    [duplicate, 'duplicate_suppressed', 'duplicate_suppressed', 'none', undefined],
+    [duplicate, 'duplicate_suppressed', 'duplicate_suppressed', 'sender_resend', 'unavailable'],
     [accepted([]), 'no_workflow', 'no_workflow', 'flowrelay_replay', 'not_ready'],
     [accepted([], 'expired'), 'no_workflow', 'retention_expired', 'sender_resend', 'unavailable'],
     [accepted([disabled, unmatched]), 'no_workflow', 'no_workflow', 'flowrelay_replay', 'not_ready'],
@@ -148,9 +149,9 @@ describe('a receipt', () => {
   ])('of %j is %s with code %s and recommends %s', (facts, outcome, code, recommended, situation) => {
     expect(outcomeOf(facts)).toBe(outcome);
     expect(recoveryCodeOf(facts)).toBe(code);
-    const guidance = guidanceFor(facts, { usage, newBusinessEvent: false });
+    const guidance = guidanceFor(facts, { usage, newBusinessEvent: false, senderResend });
     expect([guidance.recommended, guidance.situation]).toEqual([recommended, situation]);
-    expect(guidanceFor(facts, { usage, newBusinessEvent: true })).toMatchObject({
+    expect(guidanceFor(facts, { usage, newBusinessEvent: true, senderResend })).toMatchObject({
       recommended: 'sender_resend',
       situation: 'new_business_event',
     });
@@ -205,7 +206,11 @@ describe('a receipt', () => {
 describe('the guide', () => {
   test('says of the limit what passes by itself and what does not', () => {
     const at = (more: object) =>
-      guidanceFor(accepted([failed]), { usage: { executed: 3, limit: 3, ...more }, newBusinessEvent: false });
+      guidanceFor(accepted([failed]), {
+        usage: { executed: 3, limit: 3, ...more },
+        newBusinessEvent: false,
+        senderResend,
+      });
     expect(at({ freeInMs: 60_000 })).toMatchObject({ recommended: 'wait', explicitConfirmation: false });
     expect(at({ limit: 0 })).toMatchObject({ recommended: 'inspect_diagnostics' });
   });
@@ -218,9 +223,23 @@ describe('the guide', () => {
     [accepted([disabled]), 'flowrelay_replay'],
     [accepted([failed], 'expired'), 'sender_resend'],
     [accepted([atDeleted]), 'sender_resend'],
-    [undefined, 'none'],
+    [undefined, 'sender_resend'],
   ])('of a suppressed duplicate follows what stands for it, %j: %s', (standing, recommended) => {
-    const guidance = guidanceFor(duplicate, { usage, newBusinessEvent: false, standing });
+    const guidance = guidanceFor(duplicate, { usage, newBusinessEvent: false, standing, senderResend });
     expect(guidance).toMatchObject({ recommended, explicitConfirmation: false });
+  });
+
+  test('sends nobody to a receipt that is not there any more, nor to a resend that would be suppressed', () => {
+    const gone: ReceiptFacts = { ...duplicate, firstGone: true };
+    expect(decideReplay(duplicate, usage)).toMatchObject({ refusal: { firstEventId: anyId('first') } });
+    expect(decideReplay(gone, usage)).toEqual({
+      possible: false,
+      refusal: { reason: 'suppressed_duplicate' },
+    });
+    const suppressed = { samePayload: 'suppressed', changedPayload: 'suppressed' } as const;
+    expect(guidanceFor(gone, { usage, newBusinessEvent: false, senderResend: suppressed })).toMatchObject({
+      recommended: 'none',
+      why: expect.stringContaining('not there any more'),
+    });
   });
 });

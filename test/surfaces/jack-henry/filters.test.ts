@@ -212,6 +212,21 @@ describe('Retry Bulk Subscription Events', () => {
     expect(await bulk({ dispatchStatus: [] })).toEqual([]);
   });
 
+  test('dispatchStatus: what failed is pending while a retry of it waits, in the list and for a retry', async () => {
+    await failed(2);
+    await store.retry(tenant, { eventIds: [(await eventId(1)) as Id<'event'>] });
+    const events = `/${tenant.id}/events/${subscription}`;
+    const search = async (...dispatchStatus: string[]) =>
+      (await client.call(`${events}/search`, { body: { dispatchStatus } })).body.events.map(
+        ({ eventNum, dispatchStatus: shown }: Record<string, string>) => [eventNum, shown],
+      );
+    expect(await search('pending')).toEqual([['1', 'pending']]);
+    expect(await search('pending', 'succeeded')).toEqual([['1', 'pending']]);
+    expect(await search('failed', 'succeeded')).toEqual([['2', 'failed']]);
+    expect(await bulk({ dispatchStatus: ['pending'] })).toEqual([1]);
+    expect(await bulk({ dispatchStatus: ['succeeded', 'failed'] })).toEqual([2]);
+  });
+
   test('without dispatchStatus those that failed or are pending are meant, or events that are named, whatever became of them', async () => {
     await ofEachState();
     const eventNum = ['1', '2', '3', '4', '5', '6'];

@@ -190,6 +190,60 @@ describe('a single retry', () => {
     expect(await operations(it)).toBe(0);
   });
 
+  test('of an event whose deliveries were dropped at destinations that are deleted says so, and what to do', async () => {
+    const it = await eventWith('ignored', 'ignored');
+    const deleted = (state: string) =>
+      api.database.pool.query(
+        `update endpoints set state = $2 where id in (select endpoint_id from deliveries where id = $1)`,
+        [api.uuid(it.ids[0] ?? ''), state],
+      );
+    await deleted('deleted');
+    // One of two: a replay sends the other.
+    expect((await retry(it, it.eventId)).body.detail).toContain('Once the destination is enabled');
+    await api.database.pool.query(`update endpoints set state = 'deleted' where tenant_id = $1`, [it.tenant]);
+    const answer = await retry(it, it.eventId);
+    expectProblem(answer, 404, 'not-found');
+    expect(answer.body.detail).toBe(
+      `Event ${it.eventId} has no delivery to retry. Its endpoint is deleted. Create an endpoint that takes its place and send the event again from its source (POST /api/v1/events).`,
+    );
+  });
+
+  test('of a repeat names the first event while that is kept', async () => {
+    const it = await world();
+    await seedEndpoint(api, it.key);
+    const send = () =>
+      api.call('POST', '/api/v1/events', { key: it.key, body: { id: 'once', type: 'a', payload: 1 } });
+    const [first, repeat] = [(await send()).body, (await send()).body];
+    expect((await retry(it, repeat.eventId)).body.detail).toBe(
+      `Event ${repeat.eventId} has no delivery to retry: it repeats ${first.eventId}; retry that one.`,
+    );
+    await api.database.pool.query('delete from events where id = $1', [api.uuid(first.eventId)]);
+    expect((await retry(it, repeat.eventId)).body.detail).toBe(
+      `Event ${repeat.eventId} has no delivery to retry: it repeats an event that is no longer kept. Send it again.`,
+    );
+  });
+
+  test('of a delivery that was dropped and is retried from elsewhere: it is under way', async () => {
+    const it = await eventWith('ignored');
+    // Its endpoint was disabled after an attempt: a retry that waits leaves the state as it is.
+    const id = [api.uuid(it.ids[0] ?? '')];
+    await api.database.pool.query('update executions set attempts = 1 where delivery_id = $1', id);
+    await api.database.pool.query(
+      'update deliveries set attempts = 1, last_attempt_at = now() where id = $1',
+      id,
+    );
+    await api.call('POST', '/api/v1/retries', {
+      key: it.key,
+      body: { mode: 'replay', select: { deliveryIds: it.ids } },
+    });
+    const shown = await it.zen('GET', `/v1/tenants/${it.handle}/deliveries/${it.ids[0]}`);
+    expect(shown.body.status).toBe('retrying');
+    const listed = await it.zen('GET', `/v1/tenants/${it.handle}/deliveries?status=${shown.body.status}`);
+    expect(listed.body.deliveries).toMatchObject([{ id: it.ids[0], status: shown.body.status }]);
+    expect((await retry(it, it.eventId)).body.detail).toContain('is under way already');
+    expect((await batch(it, { delivery_ids: it.ids })).body).toMatchObject({ queued: 1 });
+  });
+
   test('of an event without deliveries is not found', async () => {
     const it = await world();
     const { body } = await api.call('POST', '/api/v1/events', {

@@ -88,6 +88,8 @@ export interface AcceptedFacts {
   request: 'accepted';
   /** The first event with its id, of which it is a repeat. */
   duplicateOf?: Id<'event'>;
+  /** Of a repeat: the receipt of that first event is not there any more. */
+  firstGone?: boolean;
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** The newest event of the same id that was accepted later and stands for it. */

@@ -1,5 +1,6 @@
 import { type AcceptedFacts, handoffStatus, isResent, outcomeOf, type ReceiptFacts } from './receipt.ts';
 import { decideReplay, type ReplayUsage } from './replay-decision.ts';
+import type { ResendFate } from './sender-resend.ts';
 
 /** The ways on from a receipt, the one of lowest risk first where several are possible. */
 export const RECOVERY_PATHS = [
@@ -59,8 +60,10 @@ export interface Guidance {
 export interface GuideContext {
   usage: ReplayUsage;
   newBusinessEvent: boolean;
-  /** Of a suppressed duplicate: the receipt that stands for it. */
+  /** Of a suppressed duplicate: the receipt that stands for it; undefined where that is not there any more. */
   standing?: ReceiptFacts | undefined;
+  /** The fate of a further resend. */
+  senderResend: ResendFate;
 }
 
 /** The safest way on from a receipt; a sender that means a new business event goes its own way in any case. */
@@ -81,7 +84,7 @@ export function guidanceFor(facts: ReceiptFacts, context: GuideContext): Guidanc
   const outcome = outcomeOf(facts);
   switch (outcome) {
     case 'duplicate_suppressed':
-      return say(...ofDuplicate(context.standing, context.usage));
+      return say(...ofDuplicate(context));
     case 'delivered':
       return say(
         'none',
@@ -132,12 +135,22 @@ export function guidanceFor(facts: ReceiptFacts, context: GuideContext): Guidanc
 }
 
 /** The way on from a suppressed duplicate follows from the outcome of the request that stands for it. */
-function ofDuplicate(
-  standing: ReceiptFacts | undefined,
-  usage: ReplayUsage,
-): [recommended: RecoveryPath, why: string] {
+function ofDuplicate({
+  standing,
+  usage,
+  senderResend,
+}: GuideContext): [recommended: RecoveryPath, why: string, situation?: RecoverySituation] {
   if (standing === undefined || standing.request === 'rejected')
-    return ['none', 'This request repeats an earlier one: the first receipt says what became of it.'];
+    return senderResend.samePayload === 'suppressed'
+      ? [
+          'none',
+          'This request repeats an earlier one, whose receipt is not there any more and whose event still stands for it: a further resend would be suppressed, too.',
+        ]
+      : [
+          'sender_resend',
+          'This request repeats an earlier one, whose receipt is not there any more: `senderResend` says where a further resend is delivered.',
+          'unavailable',
+        ];
   switch (outcomeOf(standing)) {
     case 'delivered':
       return [

@@ -93,8 +93,11 @@ function wholeRefusal(receipt: AcceptedFacts): ReplayRefusal | undefined {
   return receipt.retention === 'retained' ? undefined : { reason: 'payload_gone' };
 }
 
-function suppressedBy({ duplicateOf }: AcceptedFacts): ReplayRefusal {
-  return { reason: 'suppressed_duplicate', ...(duplicateOf ? { firstEventId: duplicateOf } : {}) };
+function suppressedBy({ duplicateOf, firstGone }: AcceptedFacts): ReplayRefusal {
+  return {
+    reason: 'suppressed_duplicate',
+    ...(duplicateOf && !firstGone ? { firstEventId: duplicateOf } : {}),
+  };
 }
 
 /** The sender sent it again before anything was ready for it: the later event is the one to replay. */

@@ -47,7 +47,7 @@ export async function planReceiptReplay(
     ...material,
     ...(askedEndpointId === undefined ? {} : { askedEndpointId }),
   });
-  if ('refusal' in planned && RESENDABLE.has(planned.refusal.reason))
+  if ('refusal' in planned && onlySenderHelps(planned.refusal))
     return {
       refusal: { ...planned.refusal, senderResend: await senderResendFate(db, tenantId, receipt) },
     };
@@ -75,8 +75,14 @@ export async function planReceiptReplay(
   return { receipt, plan, targets, usage, binding };
 }
 
-/** Refusals after which only the sender can help. */
-const RESENDABLE: ReadonlySet<string> = new Set(['payload_gone', 'endpoint_deleted']);
+/** Whether nothing that is kept here can be replayed in its place. */
+function onlySenderHelps({ reason, firstEventId }: ReplayRefusal): boolean {
+  return (
+    reason === 'payload_gone' ||
+    reason === 'endpoint_deleted' ||
+    (reason === 'suppressed_duplicate' && firstEventId === undefined)
+  );
+}
 
 /** Loads everything that a plan of a replay of this receipt is made of. */
 export async function loadMaterial(db: Queryable, tenantId: Id<'tenant'>, receipt: AcceptedReceipt) {

@@ -18,9 +18,11 @@ export interface AcceptedReceipt {
   /** It has an id of its sender's, so that a repeat of it is known. */
   identified: boolean;
   duplicateOf?: Id<'event'>;
+  /** Of a repeat: the receipt of that first event is not there any more. */
+  firstGone?: boolean;
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
-  /** Of a repeat: the event that stood for it when it came. */
+  /** Of a repeat: the event that stood for it when it came, while its receipt is there. */
   standingEventId?: Id<'event'>;
   /** The newest event of the same id that was accepted later and stands for it. */
   resentAs?: Id<'event'>;
@@ -77,22 +79,24 @@ export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
     (select e.reason from execution_records e where e.delivery_id = d.id order by e.generation desc limit 1) as reason,
     exists (select from executions e where e.delivery_id = d.id and e.may_have_arrived) as may_have_arrived`;
 
+/** SQL: receipts of the tenant `$1` that are older are not shown any more, whatever else is kept of their events. */
+const SHOWN_SINCE = `coalesce((select clock_timestamp() - retention_days(x.settings, 'receipt') * interval '1 day'
+      from tenants x where x.id = $1 and x.settings ? 'receiptRetentionDays'), '-infinity')`;
+
 const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.accepted_at')} as at_micros, v.type,
     v.duplicate_of, v.external_id is not null as identified, v.payload_removed_at, v.payload_removed_for,
     (select p.event_id from payloads p where p.event_id = v.id) is not null as kept,
     v.accepted_at + retention_days(t.settings, 'payload') * interval '1 day' as retained_until,
-    case when v.duplicate_of is not null then coalesce((select r.event_id from event_resends r
-      where r.first_event_id = v.duplicate_of and r.event_id < v.id order by r.event_id desc limit 1), v.duplicate_of)
-      end as standing_event_id,
+    v.duplicate_of is not null and (select f.id from events f where f.id = v.duplicate_of and f.accepted_at >= ${SHOWN_SINCE})
+      is null as first_gone,
+    case when v.duplicate_of is not null then (select s.id from events s
+      where s.id = coalesce((select r.event_id from event_resends r where r.first_event_id = v.duplicate_of and r.event_id < v.id
+        order by r.event_id desc limit 1), v.duplicate_of) and s.accepted_at >= ${SHOWN_SINCE}) end as standing_event_id,
     (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
       order by r.event_id desc limit 1) as resent_as,
     (select coalesce(jsonb_agg(distinct to_jsonb(h)), '[]') from (
       ${HANDOFF_FACTS} from deliveries d where ${isFirstOf('d', 'v.id')} and d.tenant_id = $1
     ) h) as handoffs`;
-
-/** SQL: receipts of the tenant `$1` that are older are not shown any more, whatever else is kept of their events. */
-const SHOWN_SINCE = `coalesce((select clock_timestamp() - retention_days(x.settings, 'receipt') * interval '1 day'
-      from tenants x where x.id = $1 and x.settings ? 'receiptRetentionDays'), '-infinity')`;
 
 /** The receipt with this id, of an event or of a refused request, of a tenant. */
 export async function findReceipt(
@@ -183,6 +187,7 @@ interface AcceptedRow {
   payload_removed_for: 'retention' | 'erasure' | null;
   kept: boolean;
   retained_until: Date | null;
+  first_gone: boolean;
   standing_event_id: Id<'event'> | null;
   resent_as: Id<'event'> | null;
   handoffs: HandoffRow[];
@@ -198,6 +203,7 @@ function acceptedFrom(row: AcceptedRow): AcceptedReceipt {
     eventType: row.type,
     identified: row.identified,
     ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
+    ...(row.first_gone ? { firstGone: true } : {}),
     suppressed,
     ...(row.standing_event_id ? { standingEventId: row.standing_event_id } : {}),
     ...(row.resent_as ? { resentAs: row.resent_as } : {}),

@@ -78,14 +78,14 @@ export function adviceRoutes({ pool }: ApiDeps): Route[] {
         const { openExecutionId } = delivery;
         const open = openExecutionId ? [openExecutionId] : [];
         const waitingFor = [...(await waitsOfExecutions(pool, open)).values()].flat();
-        const { facts, mayHaveArrived, onlyImported, heldBy, resentBy, blockedBy } = look;
+        const { facts, mayHaveArrived, onlyImported, firstGone, heldBy, resentBy, blockedBy } = look;
         const { webhookId, event } = delivery;
         const faultCode = knownFault(delivery.faultCode);
         const { retry, ...advice } = advise(
           {
             ...facts,
             ...{ attempts: delivery.attempts, imported: delivery.importId !== undefined },
-            ...{ mayHaveArrived, waitingFor, circuit: endpoint.circuit },
+            ...{ mayHaveArrived, waitingFor, circuit: endpoint.circuit, firstGone },
             ...present({ faultCode }),
           },
           {
