@@ -7,6 +7,7 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { present } from '../domain/present.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import { callWithin } from './call-within.ts';
 import type { TemporalLink } from './connection.ts';
 import {
   KIND_ATTRIBUTE,
@@ -65,7 +66,7 @@ export class OperationRuns {
     const tenant = operation.workflowId.split('/')[1] ?? '';
     const shown = showId('operation', operation.id);
     try {
-      await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+      await callWithin(this.#link, CALL_MS, () =>
         this.#link.client.workflow.start('operation', {
           workflowId: operation.workflowId,
           taskQueue: operation.interactive ? this.#queues.interactive : this.#queues.bulk,
@@ -92,7 +93,7 @@ export class OperationRuns {
 
   /** Offers the run a look at its control, as an update that shows in its history. */
   async nudge(operation: RunnableOperation): Promise<void> {
-    await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+    await callWithin(this.#link, CALL_MS, () =>
       this.#link.client.workflow.getHandle(operation.workflowId).executeUpdate('control', {
         args: [{ revision: operation.controlRevision, control: operation.control }],
       }),
@@ -101,15 +102,14 @@ export class OperationRuns {
 
   /** The run of an operation, with its steps that are under way; undefined where Temporal knows none. */
   async look(workflowId: string): Promise<SeenRun | undefined> {
-    const { client } = this.#link;
-    const handle = client.workflow.getHandle(workflowId);
+    const handle = this.#link.client.workflow.getHandle(workflowId);
     try {
-      const found = await client.withDeadline(Date.now() + LOOK_MS, () => handle.describe());
+      const found = await callWithin(this.#link, LOOK_MS, () => handle.describe());
       const progress =
         found.status.name === 'RUNNING'
-          ? await client
-              .withDeadline(Date.now() + QUERY_MS, () => handle.query<QueriedProgress | null>('progress'))
-              .catch(() => undefined)
+          ? await callWithin(this.#link, QUERY_MS, () =>
+              handle.query<QueriedProgress | null>('progress'),
+            ).catch(() => undefined)
           : undefined;
       return {
         runId: found.runId,
@@ -133,7 +133,7 @@ export class OperationRuns {
   /** Whether a run is there, and how it ended where it is not running. */
   async describe(workflowId: string): Promise<'running' | 'cancelled' | 'gone'> {
     try {
-      const found = await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+      const found = await callWithin(this.#link, CALL_MS, () =>
         this.#link.client.workflow.getHandle(workflowId).describe(),
       );
       if (found.status.name === 'RUNNING') return 'running';
