@@ -7,11 +7,13 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { present } from '../domain/present.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import { callWithin } from './call-within.ts';
 import type { TemporalLink } from './connection.ts';
 import {
   KIND_ATTRIBUTE,
   OPERATION_ATTRIBUTE,
+  registerSearchAttributes,
   STATE_ATTRIBUTE,
   TENANT_ATTRIBUTE,
 } from './search-attributes.ts';
@@ -19,6 +21,9 @@ import type { TaskQueues } from './task-queues.ts';
 
 /** How a start went; an operation whose run is already there is as good as started. */
 export type StartOutcome = 'started' | 'already_started';
+
+/** The server refuses what a start says; of what we say it can only miss the search attributes. */
+const UNKNOWN_ATTRIBUTE = 'INVALID_ARGUMENT';
 
 const CALL_MS = 5_000;
 /** A look at a run is for somebody who waits for the answer. */
@@ -61,8 +66,22 @@ export class OperationRuns {
     this.#queues = queues;
   }
 
-  /** Starts the run of an operation, for the first time (`first`) or in place of one that is gone (`revive`). */
+  /**
+   * Starts the run of an operation, for the first time (`first`) or in place of one that is gone (`revive`). A server that
+   * has come back empty knows no search attribute of ours: it is told them, and asked once more.
+   */
   async start(operation: RunnableOperation, how: 'first' | 'revive'): Promise<StartOutcome> {
+    try {
+      return await this.#start(operation, how);
+    } catch (error) {
+      if (errorCode(error) !== UNKNOWN_ATTRIBUTE) throw error;
+      // Where it may not, an operator does it: the second start says whether that is done.
+      await callWithin(this.#link, CALL_MS, () => registerSearchAttributes(this.#link)).catch(() => {});
+      return this.#start(operation, how);
+    }
+  }
+
+  async #start(operation: RunnableOperation, how: 'first' | 'revive'): Promise<StartOutcome> {
     const tenant = operation.workflowId.split('/')[1] ?? '';
     const shown = showId('operation', operation.id);
     try {
