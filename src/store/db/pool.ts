@@ -16,6 +16,8 @@ export type PoolOptions = {
   applicationName?: string;
   /** The server ends any statement that runs longer; 0 means never. */
   statementTimeoutMs?: number;
+  /** A connection, and any statement, is given up after this time even by a server that says nothing at all. */
+  answersWithinMs?: number;
   /** Its statements are look-ups that somebody waits for: they are planned as {@link LOOK_UPS} says. */
   lookUps?: boolean;
 };
@@ -62,7 +64,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.answersWithinMs ?? 10_000,
+    ...(options.answersWithinMs !== undefined && { query_timeout: options.answersWithinMs }),
     // A process that was stopped, or cut off, in the middle of a transaction must not keep its locks for ever: others
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
