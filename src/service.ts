@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { LookedAtRun, PartState } from './api/api-deps.ts';
+import type { LookedAtRun } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/authentication/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { type OperatorDeps, operatorPages } from './api/operator-pages.ts';
@@ -16,15 +16,14 @@ import { replaceAdminKeys } from './operations/replace-admin-keys.ts';
 import { createAddressGuard } from './outbound/address-guard.ts';
 import { readEgressProxy } from './outbound/egress-proxy.ts';
 import { createKeySets } from './outbound/key-sets.ts';
+import { readiness } from './readiness.ts';
 import type { Pool } from './store/db/pool.ts';
 import { createPool } from './store/db/pool.ts';
-import { countWorkers } from './store/sending/workers.ts';
 import { hasAdminKey } from './store/tenancy/api-keys.ts';
 import { presetsOf, SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/tracing.ts';
-import { temporalAnswers } from './temporal/connection.ts';
 import { OperationRuns } from './temporal/operation-runs.ts';
 import { pageOfRun } from './temporal/run-page.ts';
 import { runtimeMetrics } from './temporal/runtime.ts';
@@ -81,6 +80,7 @@ const WORKER_CONNECTIONS = 20;
 const LIVE_CONNECTIONS = 5;
 const ANSWER_GRACE_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+const HEALTH_WITHIN_MS = 2_000;
 
 /** Composes one process: pools, Temporal, the worker and the API, and takes them down in the reverse order. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -100,8 +100,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
-  // Asked whether it is there, Postgres answers however busy the others are.
-  const healthPool = createPool(databaseUrl, { max: 1, applicationName: 'redrive-health' });
+  // Asked whether it is there, Postgres answers however busy the others are; one that hangs is given up.
+  const healthPool = createPool(databaseUrl, {
+    max: 1,
+    applicationName: 'redrive-health',
+    answersWithinMs: HEALTH_WITHIN_MS,
+  });
   const livePool = createPool(databaseUrl, {
     max: LIVE_CONNECTIONS,
     applicationName: 'redrive-live',
@@ -251,19 +255,4 @@ async function lookAtRun(
   } catch {
     return { answers: false };
   }
-}
-
-async function readiness(pool: Pool, temporal: TemporalHolder): Promise<PartState[]> {
-  const workers = await countWorkers(pool).catch(() => undefined);
-  const { link } = temporal;
-  const answers = link !== undefined && (await temporalAnswers(link));
-  return [
-    { name: 'postgres', ready: workers !== undefined, state: workers ? 'connected' : 'does not answer' },
-    { name: 'temporal', ready: answers, state: answers ? 'connected' : 'does not answer' },
-    {
-      name: 'worker',
-      ready: (workers?.polling ?? 0) > 0,
-      state: workers?.polling ? `${workers.polling} polling` : 'none polls',
-    },
-  ];
 }

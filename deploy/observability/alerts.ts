@@ -19,6 +19,8 @@ const STOPPED_BY_PROXY =
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
 /** Events are listed at the route that takes them. */
 const INGEST = 'method="POST", route="/api/v1/events"';
+/** What is refused for reasons of ours is told as a failing API. */
+const REFUSED_INGEST = `${INGEST}, code!~"temporarily_unavailable|internal"`;
 /**
  * Processes of an installation are there, and no worker among them. `absent` alone would see nothing where another
  * installation has one: it knows only whether there is any series at all.
@@ -50,7 +52,8 @@ export const ALERTS: readonly Alert[] = [
     expr: `time() - ${READ_QUICK} > 60`,
     for: '1m',
     severity: 'critical',
-    summary: 'No worker has read Postgres for a minute: nothing is accepted and nothing is sent.',
+    summary:
+      'No worker has met a Postgres that takes writes for a minute: nothing is accepted and nothing is sent.',
     runbook: 'postgres-away.md',
   },
   {
@@ -106,7 +109,7 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveIngestRefused',
-    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{${INGEST}}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{${INGEST}}[10m])) > 0.05`,
+    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{${REFUSED_INGEST}}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{${INGEST}}[10m])) > 0.05`,
     for: '10m',
     severity: 'warning',
     summary: 'More than one call of twenty that brings events is refused.',

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
 import type { ApiDeps } from './api-deps.ts';
@@ -13,7 +14,7 @@ import { createReadTurns, type ReadTurns } from './limits/read-turns.ts';
 import { type PlaceKind, StreamPlaces } from './limits/stream-places.ts';
 import { isProblem, type Problem, problem, sendRendered } from './problems/problem.ts';
 import { PROBLEMS } from './problems/problem-table.ts';
-import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
+import { problemOfException } from './problems/unexpected-failure.ts';
 import { type Reply, type StreamPlace, sendReply } from './reply.ts';
 import { mayArriveLater } from './requests/arrival.ts';
 import { chunksUntil } from './requests/read-body.ts';
@@ -161,7 +162,7 @@ function failed(deps: ApiDeps, route: ServedRoute, req: Request, res: ServerResp
   // The client went away in the middle of its own request: there is nobody to answer and nothing to repair.
   if (req.destroyed && !req.complete) return;
   const failure = problemOfException(error);
-  const fields = { requestId: requestIdOf(res), route: route.path, code: codeOfException(error), err: error };
+  const fields = { requestId: requestIdOf(res), route: route.path, code: errorCode(error), err: error };
   if (failure.problem === 'internal') deps.log.error(fields, 'api.failed');
   else deps.log.warn(fields, 'api.unavailable');
   if (res.headersSent) res.destroy();
@@ -282,7 +283,7 @@ async function refused(
   try {
     await route.onRefused({ tenantId, requestId, code: failure.problem });
   } catch (error) {
-    deps.log.warn({ requestId, route: route.path, code: codeOfException(error) }, 'api.refusal_not_noted');
+    deps.log.warn({ requestId, route: route.path, code: errorCode(error) }, 'api.refusal_not_noted');
   }
   return failure;
 }

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { openApiDocument, surfaceDocument } from './documents/openapi.ts';
 import { consolePage } from './pages/console-page.ts';
 import { docsPage } from './pages/docs-page.ts';
 import { NO_PAGE, setPolicy } from './pages/policy.ts';
 import { problem } from './problems/problem.ts';
-import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
+import { problemOfException } from './problems/unexpected-failure.ts';
 import { endLate } from './requests/arrival.ts';
 import type { Route } from './route.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
@@ -81,7 +82,7 @@ function funnel(
   }
   const badPath = error instanceof URIError;
   if (!badPath)
-    deps.log.error({ requestId: requestIdOf(res), code: codeOfException(error), err: error }, 'api.failed');
+    deps.log.error({ requestId: requestIdOf(res), code: errorCode(error), err: error }, 'api.failed');
   const failure = badPath
     ? problem('invalid_request', { detail: 'The path is not percent-encoded correctly.' })
     : problemOfException(error);

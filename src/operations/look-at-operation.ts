@@ -2,7 +2,7 @@ import { DESCRIBED_ENDPOINTS } from '../domain/operations/describe-progress.ts';
 import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { isWatched } from '../domain/operations/watch.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { type FactsAndJoined, operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
@@ -41,7 +41,11 @@ export async function lookAtOperation(
     return lookAtOperation(context, operationId);
   if (operation && isWatched(operation.options)) await watchOperation(context, operationId);
   const facts = operation && (await operationFacts(pool, operationId));
-  if (!facts) return { step: { do: 'end' }, unsentFor: [] };
+  if (!facts) {
+    // A run of an operation of another database: two installations share a namespace and a prefix of task queues.
+    context.log.warn({ event: 'operation.unknown', operationId: showId('operation', operationId) });
+    return { step: { do: 'end' }, unsentFor: [] };
+  }
   const step = nextStep(facts);
   if (step.do !== 'end')
     await writeNextEvent(pool, operationId, {

@@ -1,6 +1,7 @@
 import { Client, type ClientOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
+import { callWithin } from './call-within.ts';
 
 /** Where Temporal is: the address of a server that we started ourselves, or the one that the environment names. */
 export interface TemporalPlace {
@@ -18,13 +19,11 @@ export interface TemporalLink {
 const PROBE_MS = 1_000;
 
 /** Whether Temporal answers at this moment. */
-export function temporalAnswers({ connection }: TemporalLink): Promise<boolean> {
-  return connection
-    .withDeadline(Date.now() + PROBE_MS, () => connection.workflowService.getSystemInfo({}))
-    .then(
-      () => true,
-      () => false,
-    );
+export function temporalAnswers(link: TemporalLink): Promise<boolean> {
+  return callWithin(link, PROBE_MS, () => link.connection.workflowService.getSystemInfo({})).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Connects to Temporal; throws where it does not answer. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { errorCode } from '../telemetry/error-code.ts';
 
 /** How long an answer waits for Temporal; work that is not done by then goes on behind it, or the sweeper does it. */
 const OFFER_MS = 300;
@@ -11,7 +12,8 @@ export async function offer(log: Logger, what: string, work: () => Promise<unkno
   });
   const done = work().then(
     () => {},
-    (error: Error) => log.warn({ event: `${what}.deferred`, code: error.name }, 'left to the sweeper'),
+    (error: unknown) =>
+      log.warn({ event: `${what}.deferred`, code: errorCode(error) }, 'left to the sweeper'),
   );
   await Promise.race([done, late]);
   clearTimeout(timer);

@@ -7,10 +7,13 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { present } from '../domain/present.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import { errorCode } from '../telemetry/error-code.ts';
+import { callWithin } from './call-within.ts';
 import type { TemporalLink } from './connection.ts';
 import {
   KIND_ATTRIBUTE,
   OPERATION_ATTRIBUTE,
+  registerSearchAttributes,
   STATE_ATTRIBUTE,
   TENANT_ATTRIBUTE,
 } from './search-attributes.ts';
@@ -18,6 +21,9 @@ import type { TaskQueues } from './task-queues.ts';
 
 /** How a start went; an operation whose run is already there is as good as started. */
 export type StartOutcome = 'started' | 'already_started';
+
+/** The server refuses what a start says; of what we say it can only miss the search attributes. */
+const UNKNOWN_ATTRIBUTE = 'INVALID_ARGUMENT';
 
 const CALL_MS = 5_000;
 /** A look at a run is for somebody who waits for the answer. */
@@ -60,12 +66,26 @@ export class OperationRuns {
     this.#queues = queues;
   }
 
-  /** Starts the run of an operation, for the first time (`first`) or in place of one that is gone (`revive`). */
+  /**
+   * Starts the run of an operation, for the first time (`first`) or in place of one that is gone (`revive`). A server that
+   * has come back empty knows no search attribute of ours: it is told them, and asked once more.
+   */
   async start(operation: RunnableOperation, how: 'first' | 'revive'): Promise<StartOutcome> {
+    try {
+      return await this.#start(operation, how);
+    } catch (error) {
+      if (errorCode(error) !== UNKNOWN_ATTRIBUTE) throw error;
+      // Where it may not, an operator does it: the second start says whether that is done.
+      await callWithin(this.#link, CALL_MS, () => registerSearchAttributes(this.#link)).catch(() => {});
+      return this.#start(operation, how);
+    }
+  }
+
+  async #start(operation: RunnableOperation, how: 'first' | 'revive'): Promise<StartOutcome> {
     const tenant = operation.workflowId.split('/')[1] ?? '';
     const shown = showId('operation', operation.id);
     try {
-      await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+      await callWithin(this.#link, CALL_MS, () =>
         this.#link.client.workflow.start('operation', {
           workflowId: operation.workflowId,
           taskQueue: operation.interactive ? this.#queues.interactive : this.#queues.bulk,
@@ -92,7 +112,7 @@ export class OperationRuns {
 
   /** Offers the run a look at its control, as an update that shows in its history. */
   async nudge(operation: RunnableOperation): Promise<void> {
-    await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+    await callWithin(this.#link, CALL_MS, () =>
       this.#link.client.workflow.getHandle(operation.workflowId).executeUpdate('control', {
         args: [{ revision: operation.controlRevision, control: operation.control }],
       }),
@@ -101,15 +121,14 @@ export class OperationRuns {
 
   /** The run of an operation, with its steps that are under way; undefined where Temporal knows none. */
   async look(workflowId: string): Promise<SeenRun | undefined> {
-    const { client } = this.#link;
-    const handle = client.workflow.getHandle(workflowId);
+    const handle = this.#link.client.workflow.getHandle(workflowId);
     try {
-      const found = await client.withDeadline(Date.now() + LOOK_MS, () => handle.describe());
+      const found = await callWithin(this.#link, LOOK_MS, () => handle.describe());
       const progress =
         found.status.name === 'RUNNING'
-          ? await client
-              .withDeadline(Date.now() + QUERY_MS, () => handle.query<QueriedProgress | null>('progress'))
-              .catch(() => undefined)
+          ? await callWithin(this.#link, QUERY_MS, () =>
+              handle.query<QueriedProgress | null>('progress'),
+            ).catch(() => undefined)
           : undefined;
       return {
         runId: found.runId,
@@ -133,7 +152,7 @@ export class OperationRuns {
   /** Whether a run is there, and how it ended where it is not running. */
   async describe(workflowId: string): Promise<'running' | 'cancelled' | 'gone'> {
     try {
-      const found = await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
+      const found = await callWithin(this.#link, CALL_MS, () =>
         this.#link.client.workflow.getHandle(workflowId).describe(),
       );
       if (found.status.name === 'RUNNING') return 'running';

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { errorCode } from '../telemetry/error-code.ts';
 import { connectTemporal, type TemporalLink, type TemporalPlace } from './connection.ts';
 import { installRuntime } from './runtime.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
@@ -53,10 +54,7 @@ export class TemporalHolder {
         return link;
       } catch (error) {
         if (tries === 1)
-          log.warn(
-            { event: 'temporal.away', code: (error as Error).name },
-            'Temporal does not answer; trying on',
-          );
+          log.warn({ event: 'temporal.away', code: errorCode(error) }, 'Temporal does not answer; trying on');
         await pause(RETRY_MS);
       }
     }
@@ -80,7 +78,7 @@ export class TemporalHolder {
     } catch (error) {
       if (first)
         log.warn(
-          { event: 'temporal.search_attributes', code: (error as Error).name },
+          { event: 'temporal.search_attributes', code: errorCode(error) },
           'could not be registered; trying on',
         );
       return false;

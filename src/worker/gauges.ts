@@ -1,6 +1,7 @@
 import { oldestEndedMs, weeksAhead } from '../domain/partitions/weeks.ts';
 import { CIRCUIT_STATES } from '../domain/sending/endpoint-health.ts';
 import type { Pool } from '../store/db/pool.ts';
+import { TakesNoWrites, takesWrites } from '../store/db/takes-writes.ts';
 import { PARTITIONED_TABLES } from '../store/partitions/partitioned-tables.ts';
 import { readWeeks } from '../store/partitions/week-partitions.ts';
 import { LEDGER_PARTS, readGauges, readSlowGauges, readUnknownWaiting } from '../store/reading/gauges.ts';
@@ -11,7 +12,11 @@ import { temporalAnswers } from '../temporal/connection.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
 /** Shows the queues, the workers and whether Temporal answers. */
-export async function showGauges(metrics: Metrics, pool: Pool, { link }: TemporalHolder): Promise<void> {
+export async function showGauges(
+  metrics: Metrics,
+  pool: Pool,
+  { link }: Pick<TemporalHolder, 'link'>,
+): Promise<void> {
   const gauges = await readGauges(pool);
   for (const lane of ['live', 'bulk'] as const)
     for (const state of ['queued', 'scheduled'] as const)
@@ -23,8 +28,10 @@ export async function showGauges(metrics: Metrics, pool: Pool, { link }: Tempora
   for (const part of LEDGER_PARTS) metrics.operationItems.set({ part }, gauges.items[part]);
   const workers = await countWorkers(pool);
   for (const state of ['alive', 'polling'] as const) metrics.workers.set({ state }, workers[state]);
-  metrics.read.succeeded('quick');
   metrics.temporalConnected.set(link !== undefined && (await temporalAnswers(link)) ? 1 : 0);
+  // One that is only read serves nobody: to those who are woken it is away.
+  if (!(await takesWrites(pool))) throw new TakesNoWrites();
+  metrics.read.succeeded('quick');
 }
 
 /** Shows what is read less often. */

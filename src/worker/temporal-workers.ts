@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type ActivityDeps, createActivities } from '../activities/create-activities.ts';
 import { errorCodes } from '../activities/error-codes.ts';
 import { Wake } from '../loops/wake.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
@@ -53,7 +54,7 @@ export class TemporalWorkers {
       try {
         await this.#work();
       } catch (error) {
-        log.warn({ event: 'temporal.worker.failed', code: (error as Error).name });
+        log.warn({ event: 'temporal.worker.failed', code: errorCode(error) });
         await wake.wait(AGAIN_MS);
       } finally {
         this.#polling = false;

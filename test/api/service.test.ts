@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/documents/openapi.ts';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
+import { problemOfException } from '../../src/api/problems/unexpected-failure.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { startTestApi } from '../support/api/test-api.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { letIn } from '../support/store/test-database.ts';
 
 const root = new URL('../../', import.meta.url);
 const api = useApi();
@@ -174,6 +176,31 @@ describe('an unexpected failure', () => {
       expect((await other.call('GET', '/healthz')).status).toBe(200);
     } finally {
       await nobody.end();
+      await other.close();
+    }
+  });
+
+  test.each(['28P01', '3D000', '58030', '55006', '25P03', '25P04', '57P04', '57014', '25006', '40001'])(
+    'with the code %s is an outage to the API, as it is to workers',
+    (code) => {
+      expect(problemOfException(Object.assign(new Error('x'), { code }))).toMatchObject({
+        problem: 'temporarily_unavailable',
+        headers: { 'retry-after': '2' },
+      });
+    },
+  );
+
+  test('because the database takes no connections is answered as unavailable', async () => {
+    const other = await startTestApi();
+    const { url } = other.database;
+    try {
+      await letIn(url, false);
+      const fresh = createPool(url, { max: 1 });
+      const refused = await fresh.query('select').catch((error: unknown) => error);
+      await fresh.end();
+      expect(problemOfException(refused)).toMatchObject({ problem: 'temporarily_unavailable' });
+    } finally {
+      await letIn(url, true);
       await other.close();
     }
   });

@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { createPool } from '../../src/store/db/pool.ts';
+import { startTestApi } from '../support/api/test-api.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { useCli } from '../support/cli/use-cli.ts';
 
@@ -58,4 +60,35 @@ test('status says where there are more than it shows, names plans apart, and ret
   expect(plans).toHaveLength(50);
   expect(operations.every(({ state }: { state: string }) => state !== 'planned')).toBe(true);
   expect(more).toEqual({ operations: false, plans: true, outages: false });
+});
+
+test('exit 1: status says which parts are ready before anything is known of the rest, and that it is not known', async () => {
+  const nobody = createPool('postgres://nobody@127.0.0.1:1/nowhere');
+  const away = await startTestApi({
+    pool: nobody,
+    readiness: async () => [
+      { name: 'postgres', ready: false, state: 'does not answer' },
+      { name: 'temporal', ready: true, state: 'connected' },
+    ],
+  });
+  try {
+    const there = { url: away.url, key: away.key };
+    const { code, stdout, stderr } = await cli.run(there, ['status']);
+    expect({ code, stderr }).toMatchObject({ code: 1 });
+    expect(stdout).toMatch(/postgres +NOT READY: does not answer\n/);
+    expect(stdout).toMatch(/temporal +ready: connected\n/);
+    expect(stdout).toMatch(/pending +not known\n/);
+    expect(stdout).toContain('Open operations: not known\n');
+    const json = await cli.run(there, ['status', '-o', 'json']);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ready: false,
+      deliveries: { pending: null },
+      operations: null,
+      outages: null,
+    });
+  } finally {
+    await away.close();
+    await nobody.end();
+  }
 });

@@ -51,6 +51,12 @@ describe('a call', () => {
     },
   );
 
+  test('that asks whether all parts are ready is answered by a 503, and not made again', async () => {
+    answers = [{ status: 503 }];
+    expect((await client().calls.GET('/readyz')).response.status).toBe(503);
+    expect(asked).toHaveLength(1);
+  });
+
   test('that starts something is made again as the same act: with its body and one key', async () => {
     answers = [
       { status: 503, retryAfter: '0' },

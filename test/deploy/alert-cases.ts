@@ -199,9 +199,15 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       at: '30m',
       labels: { ...labels, code: 'credential_invalid' },
     },
-    // Who lists events without a key brings none.
+    // Who lists events without a key brings none, and what we cannot serve is told as a failing API.
     quiet: {
       series: {
+        ...Object.fromEntries(
+          ['temporarily_unavailable', 'internal'].map((code) => [
+            `redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/events", code="${code}"}`,
+            '0+600x40',
+          ]),
+        ),
         [`${REQUESTS}{${OF}, method="GET", route="/api/v1/events", status="401"}`]: '0+600x40',
         [`redrive_requests_refused_total{${OF}, method="GET", route="/api/v1/events", code="credential_missing"}`]:
           '0+600x40',

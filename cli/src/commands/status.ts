@@ -1,4 +1,4 @@
-import { answerOf } from '@redrive/client';
+import { answerOf, hasCode } from '@redrive/client';
 import { type Command, command, onOff } from '../command/command.ts';
 import { Away } from '../core/away.ts';
 import type { Column } from '../core/table.ts';
@@ -28,7 +28,9 @@ const STATES = ['pending', 'failed', 'unknown'] as const;
 const status = command({
   path: ['status'],
   summary: 'Show how the service is, and what is under way',
-  details: ['Exits with 1 where a part of the service is not ready.'],
+  details: [
+    'Exits with 1 where a part of the service is not ready. While Postgres serves nothing, counts and lists are not known: null in JSON.',
+  ],
   flags: { follow: onOff('then say what moves, as it moves') },
   covers: [
     'GET /healthz',
@@ -48,44 +50,45 @@ const status = command({
       ready: boolean;
       parts: { name: string; ready: boolean; state: string }[];
     };
-    const operationsIn = (state: Progress['state'][]) =>
-      answerOf(calls.GET('/api/v1/retries', { params: { query: { state, limit: SHOWN } } }));
-    const [counts, operations, plans, outages] = await Promise.all([
-      Promise.all(
-        STATES.map((state) =>
-          answerOf(calls.GET('/api/v1/deliveries/count', { params: { query: { state: [state] } } })),
-        ),
-      ),
-      operationsIn([...OPEN]),
-      operationsIn(['planned']),
-      answerOf(calls.GET('/api/v1/outages', { params: { query: { state: [...OUTAGES], limit: SHOWN } } })),
-    ]);
-    const deliveries = Object.fromEntries(STATES.map((state, at) => [state, counts[at]]));
-    if (out.form !== 'table')
-      await out.one({
-        version: health.version,
-        ...ready,
-        deliveries,
-        operations: operations.items,
-        plans: plans.items,
-        outages: outages.items,
-        more: { operations: isCut(operations), plans: isCut(plans), outages: isCut(outages) },
-      });
-    else {
+    // Before anything is asked for that Postgres has to answer: without it these lines are all that there is to see.
+    if (out.form === 'table')
       await out.one(ready, [
         ['version', health.version],
         ...(ready.parts ?? []).map(
           ({ name, ready: isReady, state }) =>
             [name, `${isReady ? 'ready' : 'NOT READY'}: ${state}`] as const,
         ),
-        ...STATES.map(
-          (state, at) =>
-            [
-              state,
-              `${counts[at]?.basis === 'atLeast' ? '≥ ' : ''}${whole(counts[at]?.count ?? 0)}`,
-            ] as const,
-        ),
       ]);
+    const operationsIn = (state: Progress['state'][]) =>
+      answerOf(calls.GET('/api/v1/retries', { params: { query: { state, limit: SHOWN } } }));
+    const [counts, operations, plans, outages] = await Promise.all([
+      Promise.all(
+        STATES.map((state) =>
+          ifKnown(answerOf(calls.GET('/api/v1/deliveries/count', { params: { query: { state: [state] } } }))),
+        ),
+      ),
+      ifKnown(operationsIn([...OPEN])),
+      ifKnown(operationsIn(['planned'])),
+      ifKnown(
+        answerOf(calls.GET('/api/v1/outages', { params: { query: { state: [...OUTAGES], limit: SHOWN } } })),
+      ),
+    ]);
+    if (out.form !== 'table')
+      await out.one({
+        version: health.version,
+        ...ready,
+        deliveries: Object.fromEntries(STATES.map((state, at) => [state, counts[at]])),
+        operations: operations?.items ?? null,
+        plans: plans?.items ?? null,
+        outages: outages?.items ?? null,
+        more: { operations: isCut(operations), plans: isCut(plans), outages: isCut(outages) },
+      });
+    else {
+      await out.lines(['']);
+      await out.one(
+        {},
+        STATES.map((state, at) => [state, shownCount(counts[at] ?? null)] as const),
+      );
       await section(context, 'Open operations', operations, OPERATION_COLUMNS);
       await section(context, 'Plans that nobody has executed', plans, OPERATION_COLUMNS);
       await section(context, 'Outages', outages, OUTAGE_COLUMNS);
@@ -97,17 +100,19 @@ const status = command({
     if (isCut(outages))
       speaker.must(`More outages: redrive outages list --state ${OUTAGES.join(',')} --limit all`);
     if (flags.follow) await follow(context);
-    if (!ready.ready) speaker.say('Not every part is ready.');
-    return ready.ready ? 'done' : 'failed';
+    const well = ready.ready && ![...counts, operations, plans, outages].includes(null);
+    if (!well) speaker.say('Not every part is ready.');
+    return well ? 'done' : 'failed';
   },
 });
 
 async function section<Row>(
   { out }: Context,
   title: string,
-  page: Page<Row>,
+  page: Page<Row> | null,
   columns: readonly Column<Row>[],
 ) {
+  if (page === null) return out.lines(['', `${title}: not known`]);
   const { items } = page;
   await out.lines([
     '',
@@ -122,8 +127,23 @@ interface Page<Row> {
   nextCursor: string | null;
 }
 
-function isCut({ nextCursor }: Page<unknown>): boolean {
-  return nextCursor !== null;
+function isCut(page: Page<unknown> | null): boolean {
+  return page !== null && page.nextCursor !== null;
+}
+
+/** An answer, or null while what it needs is away. */
+async function ifKnown<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (hasCode(error, 'temporarily_unavailable')) return null;
+    throw error;
+  }
+}
+
+function shownCount(counted: { basis: string; count: number } | null): string {
+  if (counted === null) return 'not known';
+  return `${counted.basis === 'atLeast' ? '≥ ' : ''}${whole(counted.count)}`;
 }
 
 /** Says what moves until it is interrupted. */

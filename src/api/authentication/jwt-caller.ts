@@ -18,8 +18,8 @@ import {
   type JwtIssuer,
   type TenantName,
 } from '../../store/tenancy/jwt-issuers.ts';
+import { errorCode } from '../../telemetry/error-code.ts';
 import type { ApiDeps } from '../api-deps.ts';
-import { codeOfException } from '../problems/unexpected-failure.ts';
 import type { Caller } from './caller.ts';
 
 /** Why a token is refused. */
@@ -102,7 +102,7 @@ async function callerByIssuer(
     return callerFrom(found, await verified(token, secretOrKeys, found));
   } catch (error) {
     if (error instanceof KeysUnavailableError) {
-      const cause = codeOfException(error.cause);
+      const cause = errorCode(error.cause);
       log.warn({ jwtIssuerId: found.id, code: error.code, cause }, 'jwt.keys-unavailable');
       return { refused: 'temporarily_unavailable', retryAfterSeconds: error.retryAfterSeconds };
     }

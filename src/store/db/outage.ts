@@ -1,5 +1,6 @@
+import { isWithoutConnection } from '../../domain/words-of-pg.ts';
 import { isWithoutPartition } from '../partitions/without-partition.ts';
-import { isConnectionLost, isStalePlan, isWithoutConnection } from './pool.ts';
+import { isConnectionLost, isStalePlan } from './pool.ts';
 
 /**
  * SQLSTATEs that say that the server cannot do its work now, and nothing about the statement: no connection, not let
@@ -22,8 +23,9 @@ const BEGINS_SESSIONS = 'postinit.c';
  */
 export function isOutage(error: unknown): boolean {
   if (isConnectionLost(error) || isStalePlan(error) || isWithoutPartition(error)) return true;
-  const { code, severity, file, errors, name } = (error ?? {}) as {
+  const { code, syscall, severity, file, errors, name } = (error ?? {}) as {
     code?: unknown;
+    syscall?: unknown;
     severity?: unknown;
     file?: unknown;
     errors?: unknown;
@@ -34,6 +36,8 @@ export function isOutage(error: unknown): boolean {
   // A database that is closed to connections has a code of other errors. The severity alone would not do: it is translated,
   // and pg passes on only that; but poolers, which name no file, say it in English.
   if (severity === 'FATAL' || file === BEGINS_SESSIONS) return true;
+  // The socket in a folder of a server that is not there; elsewhere it is a file that we miss.
+  if (code === 'ENOENT') return syscall === 'connect';
   if (typeof code === 'string') return UNAVAILABLE.test(code) || UNREACHABLE.test(code);
   return name === 'AbortError' || isWithoutConnection(error);
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { isConnectionGone } from '../../domain/words-of-pg.ts';
 import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
@@ -15,6 +16,8 @@ export type PoolOptions = {
   applicationName?: string;
   /** The server ends any statement that runs longer; 0 means never. */
   statementTimeoutMs?: number;
+  /** A connection, and any statement, is given up after this time even by a server that says nothing at all. */
+  answersWithinMs?: number;
   /** Its statements are look-ups that somebody waits for: they are planned as {@link LOOK_UPS} says. */
   lookUps?: boolean;
 };
@@ -61,7 +64,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.answersWithinMs ?? 10_000,
+    ...(options.answersWithinMs !== undefined && { query_timeout: options.answersWithinMs }),
     // A process that was stopped, or cut off, in the middle of a transaction must not keep its locks for ever: others
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
@@ -201,20 +205,6 @@ function isRetryable(error: unknown): boolean {
   return wasUndone(error);
 }
 
-/** Messages of pg, which translates none and gives these no code, about a connection that is gone. */
-const CONNECTION_GONE = ['Connection terminated', 'Client has encountered a connection error'];
-
-/** The same where there is no connection to be had, or none any more. */
-const NO_CONNECTION = [
-  'timeout exceeded when trying to connect',
-  'Query read timeout',
-  'Cannot use a pool after calling end',
-  'Client was closed',
-];
-
-/** The beginnings of messages that stand for a code; each is in the sources of pg, or it would be compared in vain. */
-export const MESSAGES_OF_PG: readonly string[] = [...CONNECTION_GONE, ...NO_CONNECTION];
-
 /** Whether a connection had prepared a statement before a migration changed its columns: a new one prepares it again. */
 export function isStalePlan(error: unknown): boolean {
   const { code, routine } = (error ?? {}) as { code?: unknown; routine?: unknown };
@@ -223,16 +213,7 @@ export function isStalePlan(error: unknown): boolean {
 
 /** Whether an error says that the database cannot be reached, as opposed to that it refuses a statement. */
 export function isConnectionLost(error: unknown): boolean {
-  return CONNECTION_LOST.test(codeOf(error)) || isOfPg(error, CONNECTION_GONE);
-}
-
-/** Whether an error says that the pool gives no connection at present. */
-export function isWithoutConnection(error: unknown): boolean {
-  return isOfPg(error, NO_CONNECTION);
-}
-
-function isOfPg(error: unknown, messages: readonly string[]): boolean {
-  return error instanceof Error && messages.some((message) => error.message.startsWith(message));
+  return CONNECTION_LOST.test(codeOf(error)) || isConnectionGone(error);
 }
 
 function parseInt8(text: string): number | bigint {

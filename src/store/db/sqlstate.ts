@@ -2,6 +2,8 @@
 export const UNIQUE_VIOLATION = '23505';
 /** A lock that was not had within `lock_timeout`, or at once where that was asked for. */
 export const LOCK_NOT_AVAILABLE = '55P03';
+/** A write in a transaction that only reads, as all do on a standby. */
+export const READ_ONLY_TRANSACTION = '25006';
 /** A statement that was cancelled, as a rule by `statement_timeout`. */
 export const QUERY_CANCELED = '57014';
 /** A transaction that was given up so that others could go on. */

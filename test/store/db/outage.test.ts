@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { MESSAGES_OF_PG } from '../../../src/domain/words-of-pg.ts';
 import { isOutage } from '../../../src/store/db/outage.ts';
-import { MESSAGES_OF_PG } from '../../../src/store/db/pool.ts';
 import { letIn } from '../../support/store/test-database.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -109,6 +109,11 @@ describe('an error of a step', () => {
       undefined,
     ])
       expect(isOutage(mistake)).toBe(false);
+  });
+
+  test('of a socket in a folder is one where nobody listens, and a file that is missing is none', () => {
+    expect(isOutage(coded('ENOENT', { syscall: 'connect' }))).toBe(true);
+    expect(isOutage(coded('ENOENT', { syscall: 'open' }))).toBe(false);
   });
 
   test('of several addresses is one where all of them are away', () => {

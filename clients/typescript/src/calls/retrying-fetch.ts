@@ -40,8 +40,10 @@ export function retryingFetch(
  * Whether the same request can be made once more: what was refused for its quota did nothing, while one that met an API
  * without its database may have done it, and is repeated where that does not matter.
  */
-function mayRepeat({ method, headers }: Request, status: number): boolean {
+function mayRepeat({ method, headers, url }: Request, status: number): boolean {
   if (status === 429) return true;
+  // There it is no refusal but the answer: what was asked is whether all parts are ready.
+  if (new URL(url).pathname.endsWith('/readyz')) return false;
   return status === 503 && (['GET', 'HEAD', 'PUT'].includes(method) || headers.has('idempotency-key'));
 }
 
