@@ -834,7 +834,7 @@ export interface paths {
         };
         /**
          * Count accepted events by time
-         * @description Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. One answer has at most 1500 buckets.
+         * @description Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. What is past its term is not counted any more. One answer has at most 1500 buckets.
          *
          *     Scope: `read:deliveries`.
          *
@@ -5125,10 +5125,21 @@ export interface components {
              */
             counts: number[];
             /**
-             * @description All events of the range.
+             * @description All events of the range that are counted.
              * @example 19
              */
             total: number;
+            /**
+             * @description The range begins before `countedSince`: there may have been more.
+             * @example false
+             */
+            truncated: boolean;
+            /**
+             * Format: date-time
+             * @description Events that were accepted until then are past their term and not counted any more; null while all are kept.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            countedSince: string | null;
         };
         SearchResult: {
             /** @description What was found, ids first; of each kind and name the newest 10. */
