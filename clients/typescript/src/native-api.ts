@@ -1116,7 +1116,7 @@ export interface paths {
         };
         /**
          * List the deliveries of a plan
-         * @description With `risk` those that had it when the plan was made: exactly as many as the plan counts. What is so now stands beside it.
+         * @description With `risk` those that had it when the plan was made: exactly as many as the plan counts, with those that are `gone`. What is so now stands beside it.
          *
          *     Scope: `read:deliveries`.
          *
@@ -13410,6 +13410,11 @@ export interface operations {
                          * @example WyI1dW1…
                          */
                         nextCursor: string | null;
+                        /**
+                         * @description Deliveries that belong here and are not listed: their events were past their term and are gone. The plan counts them as before.
+                         * @example 0
+                         */
+                        gone: number;
                     };
                 };
             };
