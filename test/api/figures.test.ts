@@ -9,6 +9,7 @@ import {
   seedEndpoint,
   seedFailedDeliveries,
 } from '../support/engine/failed-deliveries.ts';
+import { removeOnce } from '../support/store/retention.ts';
 import { sendItems } from '../support/store/send-items.ts';
 
 const api = useApi();
@@ -93,7 +94,28 @@ test('GET /stats/events counts what was accepted', async () => {
   expect(body.total).toBe(7);
   expect(sum(body.counts)).toBe(7);
   expect(body.counts).toHaveLength(body.buckets.length);
+  expect(body).toMatchObject({ truncated: false, countedSince: null });
   expect((await get('stats/events', stranger)).body.total).toBe(0);
+});
+
+test('GET /stats/events says since when it counts, once events are past their term', async () => {
+  const { tenant, key } = await api.newTenant();
+  for (const type of ['old', 'new'])
+    await api.call('POST', '/api/v1/events', { key, body: { type, payload: 1 } });
+  const { pool } = api.database;
+  await pool.query(
+    `update events set accepted_at = timestamptz '2026-01-02T03:04:05Z' where tenant_id = $1 and type = 'old'`,
+    [tenant.id],
+  );
+  const asked = (from: string) =>
+    get(`stats/events?granularity=day&from=${from}&to=2026-01-08T00:00:00Z`, key).then(({ body }) => body);
+  expect(await asked('2026-01-01T00:00:00Z')).toMatchObject({ total: 1, countedSince: null });
+  await pool.query(`update tenants set settings = '{"eventRetentionDays": 1}' where id = $1`, [tenant.id]);
+  expect(await removeOnce(pool, tenant.id)).toMatchObject({ events: 1 });
+  const countedSince = '2026-01-02T03:04:05.000Z';
+  expect(await asked('2026-01-01T00:00:00Z')).toMatchObject({ total: 0, truncated: true, countedSince });
+  expect(await asked('2026-01-03T00:00:00Z')).toMatchObject({ truncated: false, countedSince });
+  expect((await get('stats/events', key)).body).toMatchObject({ total: 1, truncated: false });
 });
 
 describe('GET /deliveries/count and /failures/groups', () => {

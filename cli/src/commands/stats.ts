@@ -60,7 +60,7 @@ const events = command({
   summary: 'Count events that were accepted over time',
   flags: RANGE,
   covers: ['GET /api/v1/stats/events'],
-  async run({ api, out }, { flags }) {
+  async run({ api, out, speaker }, { flags }) {
     const { calls } = await api();
     const shown = await answerOf(calls.GET('/api/v1/stats/events', { params: { query: rangeOf(flags) } }));
     if (out.form === 'json') return out.one(shown);
@@ -71,6 +71,7 @@ const events = command({
         { head: 'events', cell: ({ count }) => whole(count), right: true },
       ],
     );
+    if (shown.truncated) speaker.say(`Counted since ${shownTime(shown.countedSince)} only.`);
   },
 });
 

@@ -834,7 +834,7 @@ export interface paths {
         };
         /**
          * Count accepted events by time
-         * @description Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. One answer has at most 1500 buckets.
+         * @description Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. What is past its term is not counted any more. One answer has at most 1500 buckets.
          *
          *     Scope: `read:deliveries`.
          *
@@ -1116,7 +1116,7 @@ export interface paths {
         };
         /**
          * List the deliveries of a plan
-         * @description With `risk` those that had it when the plan was made: exactly as many as the plan counts. What is so now stands beside it.
+         * @description With `risk` those that had it when the plan was made: exactly as many as the plan counts, with those that are `gone`. What is so now stands beside it.
          *
          *     Scope: `read:deliveries`.
          *
@@ -5137,10 +5137,21 @@ export interface components {
              */
             counts: number[];
             /**
-             * @description All events of the range.
+             * @description All events of the range that are counted.
              * @example 19
              */
             total: number;
+            /**
+             * @description The range begins before `countedSince`: there may have been more.
+             * @example false
+             */
+            truncated: boolean;
+            /**
+             * Format: date-time
+             * @description Events that were accepted until then are past their term and not counted any more; null while all are kept.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            countedSince: string | null;
         };
         SearchResult: {
             /** @description What was found, ids first; of each kind and name the newest 10. */
@@ -13439,6 +13450,11 @@ export interface operations {
                          * @example WyI1dW1…
                          */
                         nextCursor: string | null;
+                        /**
+                         * @description Deliveries that belong here and are not listed: their events were past their term and are gone. The plan counts them as before.
+                         * @example 0
+                         */
+                        gone: number;
                     };
                 };
             };

@@ -7,6 +7,7 @@ import { type AttemptDimension, attemptFigures } from '../../../src/store/figure
 import { foldAttempts, pruneAttempts, takePruning } from '../../../src/store/figures/attempt-folds.ts';
 import { figureViolations } from '../../support/store/figures.ts';
 import { planOf } from '../../support/store/query-plan.ts';
+import { age, keepFor, removeAll } from '../../support/store/retention.ts';
 import type { Ending, TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -229,6 +230,33 @@ test('events are counted by their numbers, in the bucket in which they were acce
   expect((await acceptedEvents(store.pool, tenant.id, buckets)).counts).toEqual([0, 3, 2, 0]);
   const stranger = await store.newTenant();
   expect((await acceptedEvents(store.pool, stranger.id, buckets)).counts).toEqual([0, 0, 0, 0]);
+});
+
+test('events that are past their term move none of the others: counted are those behind their removal', async () => {
+  const ingested = [];
+  for (const count of [1, 2, 2, 3]) ingested.push(await store.ingest(tenant, count));
+  const [waiting, ...others] = ingested as [Id<'delivery'>[], ...Id<'delivery'>[][]];
+  const claim = await store.claim({ endpointIds });
+  // An open delivery keeps its event, the oldest of all.
+  await store.record(claim, ({ deliveryId }) => (waiting.includes(deliveryId) ? 'released' : 200));
+  for (const [n, days] of [5, 5, 4, 1].entries())
+    await age(store, days, { deliveries: [waiting, ...others][n] ?? [] });
+  const nowMs = Date.now();
+  const buckets = bucketsOf(nowMs - 9 * 86_400_000, nowMs, 'day');
+  const accepted = () => acceptedEvents(store.pool, tenant.id, buckets);
+  const before = await accepted();
+  expect(before.counts.slice(-6)).toEqual([3, 2, 0, 0, 3, 0]);
+  expect(before.countedSince).toBeUndefined();
+  const [newest] = await store.rows(
+    `select max(accepted_at) as gone from events where tenant_id = $1 and accepted_at < now() - interval '3 days'`,
+    [tenant.id],
+  );
+  await keepFor(store, tenant, { eventRetentionDays: 3 });
+  expect(await removeAll(store.pool, tenant)).toBe(4);
+  const after = await accepted();
+  expect(after.counts.slice(-6)).toEqual([0, 0, 0, 0, 3, 0]);
+  expect(after.counts.slice(0, -6).every((count) => count === 0)).toBe(true);
+  expect(after.countedSince).toEqual(newest.gone);
 });
 
 test('figures of a range are read by their key, and events are looked up', async () => {

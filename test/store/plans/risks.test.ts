@@ -55,7 +55,7 @@ async function having(
   expect({ risk, counted: plan.risks[risk] }).toEqual({ risk, counted: ids.length });
   const operation = await loadOperation(store.pool, plan.operationId);
   if (!operation) throw new Error('no operation');
-  const listed = await listPlanItems(store.pool, operation, plan, { risks: [risk], limit: 100 });
+  const { items: listed } = await listPlanItems(store.pool, operation, plan, { risks: [risk], limit: 100 });
   expect(listed.map(({ deliveryId }) => deliveryId)).toEqual(ids);
   // Nothing has changed since: what is so now is what was.
   if (risk !== 'payloadExpiresBeforeItsTurn')

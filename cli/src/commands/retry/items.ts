@@ -4,6 +4,7 @@ import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
 import { queryString } from '../../command/query.ts';
 import { usage } from '../../core/stop.ts';
 import type { Column } from '../../core/table.ts';
+import { whole } from '../../core/text.ts';
 import { RISK_NAMES } from './plan-view.ts';
 
 type Item = Extract<components['schemas']['OperationItem'], { kind: 'item' }>;
@@ -70,17 +71,23 @@ export const retryItems = command({
       if (flags.state || flags.csv || flags.asNow)
         throw usage('A plan has no states yet: --risk says more of it.');
       const query = flags.risk ? { risk: flags.risk } : {};
+      let gone = 0;
       await writeList(
         context,
         flags,
-        (page) =>
-          answerOf(
+        async (page) => {
+          const shown = await answerOf(
             calls.GET('/api/v1/retries/plans/{id}/items', {
               params: { path: { id }, query: { ...query, ...page } },
             }),
-          ),
+          );
+          gone += shown.gone;
+          return shown;
+        },
         PLAN_ITEM_COLUMNS,
       );
+      if (gone > 0)
+        context.speaker.say(`Not listed: ${whole(gone)} whose events are past their term and gone.`);
       return;
     }
     if (flags.risk) throw usage('--risk is for plans: an operation has states.');

@@ -43,6 +43,11 @@ function Day() {
                 , counted since <Time at={attempts.data.countedSince} />
               </>
             ) : null}
+            {events.data?.truncated ? (
+              <>
+                , events counted since <Time at={events.data.countedSince} />
+              </>
+            ) : null}
           </>
         )
       }

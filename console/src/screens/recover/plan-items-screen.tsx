@@ -32,7 +32,7 @@ export function PlanItemsScreen() {
             ? 'Deliveries of the plan'
             : `${sentence(risks.map(words).join(', '))}: deliveries of the plan`
         }
-        about="Exactly those that the plan counts. What is so now stands beside it."
+        about="Those that the plan counts, except where the event is past its term and gone. What is so now stands beside it."
         actions={
           <Link to="/recover" search={{ plan: id }} className={buttonClass()}>
             Back to the plan
@@ -59,7 +59,7 @@ function PlanItems({ id, risks }: { id: string; risks: Risk[] | undefined }) {
       columns={columns}
       empty={
         <Empty title="None">
-          <p>The plan has no delivery with this risk.</p>
+          <p>The plan has no delivery with this risk, or none whose event is still kept.</p>
         </Empty>
       }
     />

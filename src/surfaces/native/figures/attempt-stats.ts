@@ -12,7 +12,7 @@ import {
   type TimeBuckets,
 } from '../../../domain/figures/time-buckets.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
-import { acceptedEvents } from '../../../store/figures/accepted-events.ts';
+import { type AcceptedEvents, acceptedEvents } from '../../../store/figures/accepted-events.ts';
 import {
   ATTEMPT_DIMENSIONS,
   type AttemptFigures,
@@ -101,7 +101,18 @@ const AttemptStats = z
   .meta({ id: 'AttemptStats', description: 'Attempts by the time at which they began.' });
 
 const EventStats = z
-  .strictObject({ ...RangeView, counts, total: number('All events of the range.', 19) })
+  .strictObject({
+    ...RangeView,
+    counts,
+    total: number('All events of the range that are counted.', 19),
+    truncated: z.boolean().meta({
+      description: 'The range begins before `countedSince`: there may have been more.',
+      example: false,
+    }),
+    countedSince: shownTime(
+      'Events that were accepted until then are past their term and not counted any more; null while all are kept.',
+    ).nullable(),
+  })
   .meta({ id: 'EventStats', description: 'Events by the time at which they were accepted.' });
 
 /** The figures of time: attempts and events of each minute, hour or day. */
@@ -152,21 +163,13 @@ export function statsRoutes({ pool }: ApiDeps): Route[] {
       method: 'get',
       path: '/api/v1/stats/events',
       summary: 'Count accepted events by time',
-      description: `Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. One answer has at most ${MAX_BUCKETS} buckets.`,
+      description: `Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. What is past its term is not counted any more. One answer has at most ${MAX_BUCKETS} buckets.`,
       request: { query: z.strictObject(range).superRefine(refuseReversedRanges) },
       responses: { 200: { description: 'The counts.', schema: EventStats } },
       async handler({ query, tenant }) {
         const buckets = bucketsAsked(query, Date.now());
         if (isProblem(buckets)) return buckets;
-        const { asOf, counts: accepted } = await acceptedEvents(pool, tenant.id, buckets);
-        return {
-          status: 200,
-          body: {
-            ...rangeView(buckets, asOf),
-            counts: accepted,
-            total: accepted.reduce((sum, count) => sum + count, 0),
-          },
-        };
+        return { status: 200, body: eventStatsView(await acceptedEvents(pool, tenant.id, buckets), buckets) };
       },
     }),
   ];
@@ -214,6 +217,19 @@ function attemptStatsView(
     truncated: others.groups > 0 || buckets.fromMs / BUCKET_MS[buckets.granularity] < firstCounted,
     countedSince: countedSince.toISOString(),
     unfolded,
+  };
+}
+
+function eventStatsView(
+  { asOf, countedSince, counts: accepted }: AcceptedEvents,
+  buckets: TimeBuckets,
+): z.input<typeof EventStats> {
+  return {
+    ...rangeView(buckets, asOf),
+    counts: accepted,
+    total: accepted.reduce((sum, count) => sum + count, 0),
+    truncated: countedSince !== undefined && buckets.fromMs <= countedSince.getTime(),
+    countedSince: countedSince?.toISOString() ?? null,
   };
 }
 

@@ -41,6 +41,14 @@ const PlanItemView = z
   })
   .meta({ id: 'PlanItem', description: 'A delivery of a plan, as it was planned and as it is.' });
 
+const PlanItemsPage = pageOf(PlanItemView).extend({
+  gone: z.int().min(0).meta({
+    description:
+      'Deliveries that belong here and are not listed: their events were past their term and are gone. The plan counts them as before.',
+    example: 0,
+  }),
+});
+
 /** The deliveries of a plan, in the order in which they were selected. */
 export function planItemRoutes({ pool }: ApiDeps): Route[] {
   return [
@@ -49,7 +57,7 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
       path: '/api/v1/retries/plans/{id}/items',
       summary: 'List the deliveries of a plan',
       description:
-        'With `risk` those that had it when the plan was made: exactly as many as the plan counts. What is so now stands beside it.',
+        'With `risk` those that had it when the plan was made: exactly as many as the plan counts, with those that are `gone`. What is so now stands beside it.',
       tag: 'Plans',
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: {
@@ -59,7 +67,7 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
           ...pageParameters,
         }),
       },
-      responses: { 200: { description: 'A page of them.', schema: pageOf(PlanItemView) } },
+      responses: { 200: { description: 'A page of them.', schema: PlanItemsPage } },
       problems: ['invalid_cursor', 'pruned'],
       async handler({ params: { id }, query: { risk, limit, cursor }, tenant }) {
         const listed = ['plan-items', tenant.id, id, risk ?? null];
@@ -74,17 +82,16 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
           risk?.includes('awaitsApproval') && (await planPolicy(pool, operation, plan)).awaitsApproval;
         const risks = all ? undefined : risk?.filter((each) => each !== 'awaitsApproval');
         const found = await listPlanItems(pool, operation, plan, {
-          limit: limit + 1,
+          limit,
           ...(risks ? { risks } : {}),
           ...(position ? { after: Number(position[0]) } : {}),
         });
-        const shown = found.slice(0, limit);
-        const last = shown.at(-1);
         return {
           status: 200,
           body: {
-            items: shown.map(planItemView),
-            nextCursor: found.length > limit && last ? writeCursor(listed, [String(last.at)]) : null,
+            items: found.items.map(planItemView),
+            gone: found.gone,
+            nextCursor: found.next === undefined ? null : writeCursor(listed, [String(found.next)]),
           },
         };
       },
