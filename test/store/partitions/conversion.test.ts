@@ -26,7 +26,7 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 const BEFORE_WEEKS = '0029-before-weeks.sql';
 const BY_WEEK = '0030-by-week.sql';
 /** What follows the conversion. */
-const BEHIND = ['0031-refuse-closed-weeks.sql'];
+const BEHIND = ['0031-refuse-closed-weeks.sql', '0032-expiry.sql'];
 
 const databases: TestDatabase[] = [];
 
