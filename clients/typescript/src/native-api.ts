@@ -741,7 +741,7 @@ export interface paths {
         post?: never;
         /**
          * Erase the payload of an event, at once and for good
-         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it. An event that repeats this one (its `replayOf`) has a copy of its own, and is erased by itself.
+         * @description The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that waits ends `ignored` with `payload_expired`. One that is being sent is not called back, and one of unknown outcome stays so: neither is sent again, and a repeat of the id is suppressed until that attempt has ended, or somebody has said what became of it. An event that repeats this one has a copy of its own, and is erased by itself.
          *
          *     Scope: `write:deliveries`.
          *
