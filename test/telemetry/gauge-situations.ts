@@ -50,14 +50,6 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
     },
   },
-  redrive_outcomes_waiting: {
-    async arrange({ engine, scene, closing }) {
-      const it = await scene([ok]);
-      closing(await locked(engine, 'lock table attempts in share mode'));
-      const body = { type: 'gauge.wanted', payload: {} };
-      await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
-    },
-  },
   redrive_operations: { arrange: standing },
   redrive_operation_items: {},
   redrive_queue_depth: {},
@@ -213,6 +205,15 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       const log = createLogger({ level: 'error' });
       for (const chore of resealingChores(deps, { sealer: leading, metrics, log })) await chore.run();
       return metrics;
+    },
+  },
+  // The last: nobody's outcome is written any more, for which others would wait.
+  redrive_outcomes_waiting: {
+    async arrange({ engine, scene, closing }) {
+      const it = await scene([ok]);
+      closing(await locked(engine, 'lock table attempts in share mode'));
+      const body = { type: 'gauge.wanted', payload: {} };
+      await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
     },
   },
 };
