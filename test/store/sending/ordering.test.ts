@@ -42,15 +42,13 @@ async function three(
   return { endpointId, first, last };
 }
 
-test('a delivery that is being put off while the one before it ends is waited for, and is due again', async () => {
-  const tenant = await store.newTenant();
-  const endpoint = await store.newEndpoint(tenant, { ordered: true });
-  const [first = NO_ID, second = NO_ID] = await store.ingest(tenant, 2, { key: 'account-1' });
+/** Tells of an end while what waits for it at an endpoint is being put off, which it has to wait for. */
+async function toldWhilePutOff(endpointId: Id<'endpoint'>, tell: () => Promise<boolean>): Promise<boolean> {
   const other = await store.pool.connect();
   try {
     await other.query('begin');
-    await putOffBlocked(other as unknown as Transaction, LIVE_LANE, [endpoint]);
-    const told = dueNext(store.pool, [first]);
+    await putOffBlocked(other as unknown as Transaction, LIVE_LANE, [endpointId]);
+    const told = tell();
     await eventually('the one waits for the other', async () => {
       const [{ waits }] = await store.rows(
         `select count(*)::int as waits from pg_stat_activity
@@ -59,10 +57,17 @@ test('a delivery that is being put off while the one before it ends is waited fo
       return waits === 1;
     });
     await other.query('commit');
-    expect(await told).toBe(true);
+    return await told;
   } finally {
     other.release();
   }
+}
+
+test('a delivery that is being put off while the one before it ends is waited for, and is due again', async () => {
+  const tenant = await store.newTenant();
+  const endpoint = await store.newEndpoint(tenant, { ordered: true });
+  const [first = NO_ID, second = NO_ID] = await store.ingest(tenant, 2, { key: 'account-1' });
+  expect(await toldWhilePutOff(endpoint, () => dueNext(store.pool, [first]))).toBe(true);
   expect(await waiting(second)).toEqual({ put_off_from: null, due: true });
 });
 
@@ -149,24 +154,11 @@ describe('replays of what was delivered', () => {
   test('are waited for where they are being put off at this moment', async () => {
     const it = await replayed(1);
     const [second = NO_ID] = it.others;
-    const other = await store.pool.connect();
-    try {
-      await other.query('begin');
-      await putOffBlocked(other as unknown as Transaction, LIVE_LANE, [it.endpointId]);
+    const told = await toldWhilePutOff(it.endpointId, async () => {
       await store.rows(`update deliveries set state = 'ignored' where id = $1`, [it.first]);
-      const woken = dueNext(store.pool, [it.first]);
-      await eventually('the one waits for the other', async () => {
-        const [{ waits }] = await store.rows(
-          `select count(*)::int as waits from pg_stat_activity
-           where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        return waits === 1;
-      });
-      await other.query('commit');
-      expect(await woken).toBe(true);
-    } finally {
-      other.release();
-    }
+      return dueNext(store.pool, [it.first]);
+    });
+    expect(told).toBe(true);
     expect(await waiting(second)).toEqual(DUE);
   });
 });
