@@ -10,6 +10,11 @@ export type TemporalClient = {
   history(workflowId: string): Promise<History>;
   /** Events in the history of the newest run. */
   historyLength(workflowId: string): Promise<number>;
+  /**
+   * Steps of the newest run, less its nudges and the seconds it has lived: a run that looks again and again has many
+   * more of them than it has seconds, and a slow machine gives it both.
+   */
+  restlessSteps(workflowId: string): Promise<number>;
   close(): Promise<void>;
 };
 
@@ -33,6 +38,15 @@ export async function connectTestTemporal(
     async historyLength(workflowId) {
       return (await history(workflowId)).events?.length ?? 0;
     },
+    restlessSteps: async (workflowId) => restlessSteps(await history(workflowId)),
     close: () => connection.close(),
   };
+}
+
+function restlessSteps({ events }: History): number {
+  const all = events ?? [];
+  const seconds = (at: number): number => Number(all.at(at)?.eventTime?.seconds ?? 0);
+  const steps = all.filter(({ activityTaskScheduledEventAttributes: step }) => step);
+  const nudges = all.filter(({ workflowExecutionUpdateAcceptedEventAttributes: nudge }) => nudge);
+  return steps.length - nudges.length - (seconds(-1) - seconds(0));
 }
