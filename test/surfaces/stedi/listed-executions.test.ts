@@ -104,6 +104,12 @@ test('what was there is taken in page by page, and once more without a change', 
   }
 });
 
+test('a list of one page is whole, however long the page takes', async () => {
+  const { tenant } = await world();
+  expect(await listExecutions(store.pool, tenant.id, { forMs: 0 })).not.toBe('unfinished');
+  expect(await different(tenant)).toBe(0);
+});
+
 test('what takes longer than a question may goes on behind its last page at the next one', async () => {
   const { tenant } = await world();
   const page: Taking = { forMs: 0, atOnce: 2 };

@@ -123,14 +123,17 @@ export const FIRST_PAGE: Page = {
   id: fixedId('delivery', '00000000-0000-0000-0000-000000000000'),
 };
 
-/** Lists the executions of so many deliveries, by one view of them; returns where the next page begins, if there is one. */
+/**
+ * Lists the executions of so many deliveries, by one view of them; returns where the next page begins. A page that is not
+ * full is the last: a list of one page is whole however long it takes.
+ */
 export async function takeInPage(
   db: Queryable,
   tenantId: Id<'tenant'>,
   after: Page,
   limit: number,
 ): Promise<Page | undefined> {
-  const { rows } = await db.query<{ accepted_at: string; id: Id<'delivery'> }>(
+  const { rows } = await db.query<{ accepted_at: string; id: Id<'delivery'>; taken: number }>(
     `with page as materialized (
        select d.accepted_at, d.id from deliveries d where d.tenant_id = $1 and (d.accepted_at, d.id) > ($2::timestamptz, $3::uuid)
        order by d.accepted_at, d.id limit $4
@@ -144,8 +147,10 @@ export async function takeInPage(
        on conflict (execution_id) do update set finished_at = excluded.finished_at, undelivered = excluded.undelivered
        where excluded.finished_at is not null and (l.finished_at is null or (l.undelivered and not excluded.undelivered))
      )
-     select p.accepted_at::text, p.id from page p order by p.accepted_at desc, p.id desc limit 1`,
+     select p.accepted_at::text, p.id, count(*) over ()::int as taken from page p
+     order by p.accepted_at desc, p.id desc limit 1`,
     [tenantId, after.acceptedAt, after.id, limit],
   );
-  return rows[0] && { acceptedAt: rows[0].accepted_at, id: rows[0].id };
+  const [last] = rows;
+  return last?.taken === limit ? { acceptedAt: last.accepted_at, id: last.id } : undefined;
 }
