@@ -139,15 +139,20 @@ async function shortestTurn(act: () => Promise<number | string>) {
   return shortest;
 }
 
-/** The longest turn of the event loop while something goes on. */
+/**
+ * The longest turn of the event loop while something goes on, or the time that this process was at work in all of that,
+ * where it is less: on a busy machine turns last while others work.
+ */
 async function turnDuring(act: () => Promise<number | string>) {
   const delays = monitorEventLoopDelay({ resolution: 5 });
+  const before = process.cpuUsage();
   delays.enable();
   const status = await act();
   // A turn is seen when it has ended.
   await new Promise((resolve) => setTimeout(resolve, 10));
   delays.disable();
-  return { status, longestMs: delays.max / 1e6 };
+  const { user, system } = process.cpuUsage(before);
+  return { status, longestMs: Math.min(delays.max / 1e6, (user + system) / 1e3) };
 }
 
 function send(route: ServedRoute, body: string, headers: Record<string, string>): Promise<number | string> {

@@ -5,7 +5,7 @@ import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { moody, ok, slow } from '../support/receivers/receiver-behaviour.ts';
+import { held, moody, ok } from '../support/receivers/receiver-behaviour.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/surfaces/every-surface.ts';
 import { closedAfterEach } from '../support/use.ts';
 
@@ -19,7 +19,7 @@ const EVERYTHING = { select: { filter: { state: ['failed', 'pending'] } } };
 
 /** A tenant whose failed deliveries every surface can retry. */
 async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
-  const it = own(await createScene(engine, [behaviour], { timeoutMs: 10_000, ...endpoint }));
+  const it = own(await createScene(engine, [behaviour], endpoint));
   return { it, callers: await everySurface(engine, it) };
 }
 
@@ -94,7 +94,9 @@ async function expectTrueLedger({ it }: { it: Scene }): Promise<void> {
 }
 
 test('all of them at one moment are one owner and one send, and each answers as its own document demands', async () => {
-  const scene = await furnish(slow(2_000));
+  // Sent, and not delivered before all have asked.
+  const receiver = held();
+  const scene = await furnish(receiver, { timeoutMs: 60_000 });
   await scene.it.seed(1);
   const [delivery] = (await scene.it.ids()) as [Id<'delivery'>];
   const event = await eventOf(delivery);
@@ -102,6 +104,7 @@ test('all of them at one moment are one owner and one send, and each answers as 
   const answers = await Promise.all(
     [...names, ...names].map(async (name) => [name, await scene.callers[name](delivery, event)] as const),
   );
+  receiver.release(ok);
   for (const [name, answer] of answers) EXPECTED[name](answer, { delivery });
   await expectTrueLedger(scene);
   expect(scene.it.sent()).toBe(1);

@@ -83,6 +83,25 @@ export const resetBeforeReading: Behaviour = { resetBeforeReading: true, ...rese
 /** Never answers. */
 export const hang: Behaviour = { answer: () => {} };
 
+/** A behaviour that keeps every request until it is released. */
+type Held = Behaviour & {
+  /** Answers what is kept, and whatever comes from now on, so. */
+  release(behaviour: Behaviour): void;
+};
+
+/** Answers nothing until the test says so: what must happen meanwhile has all the time it takes. */
+export function held(): Held {
+  const kept: ServerResponse[] = [];
+  let released: Behaviour | undefined;
+  return {
+    answer: (response) => void (released ? released.answer(response) : kept.push(response)),
+    release(behaviour) {
+      released = behaviour;
+      for (const response of kept.splice(0)) behaviour.answer(response);
+    },
+  };
+}
+
 /** An interim answer (103), and then nothing. */
 export const interimThenHang: Behaviour = {
   answer: (response) => response.writeEarlyHints({ link: '</a>; rel=preload' }),

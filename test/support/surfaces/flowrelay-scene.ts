@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Answer } from '../api/test-client.ts';
 import type { TestEngine } from '../engine/test-engine.ts';
 import { eventually } from '../eventually.ts';
+import { TIME_TO_ANSWER_MS } from '../patience.ts';
 import { type Receiver, startReceiver } from '../receivers/receiver.ts';
-import { type Behaviour, hang, ok } from '../receivers/receiver-behaviour.ts';
+import { type Behaviour, ok } from '../receivers/receiver-behaviour.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
 type Shown = any;
@@ -60,8 +61,7 @@ export async function createFlowRelayScene(
       : await client.newEndpoint(tenant.key, {
           url: receiver.url('/hook'),
           preset: 'flowrelay',
-          // A receiver that never answers is to be given up soon, any other is not, however busy the machine is.
-          timeoutMs: behaviour === hang ? 400 : 10_000,
+          timeoutMs: TIME_TO_ANSWER_MS,
           retry: { maxAttempts: 1 },
           ...endpoint,
         });

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
 import { useEngine } from '../../support/engine/use-engine.ts';
+import { TIME_TO_ANSWER_MS } from '../../support/patience.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../../support/surfaces/flowrelay-scene.ts';
 
 const engine = useEngine();
@@ -43,7 +44,7 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
     url: `${it.receiver.url('/hook')}?token=${canary('query of a URL')}#${canary('fragment of a URL')}`,
     secret,
     preset: 'flowrelay',
-    timeoutMs: 10_000,
+    timeoutMs: TIME_TO_ANSWER_MS,
     retry: { maxAttempts: 1 },
     headers: {
       authorization: `Bearer ${canary('auth header')}`,

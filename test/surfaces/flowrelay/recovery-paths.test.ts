@@ -4,7 +4,14 @@ import { RECOVERY_SITUATIONS } from '../../../src/surfaces/flowrelay/domain/reco
 import { uuidIn } from '../../support/api/retries.ts';
 import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Behaviour, flaky, hang, ok, status } from '../../support/receivers/receiver-behaviour.ts';
+import {
+  type Behaviour,
+  closeSilently,
+  flaky,
+  hang,
+  ok,
+  status,
+} from '../../support/receivers/receiver-behaviour.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../../support/surfaces/flowrelay-scene.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
@@ -118,7 +125,7 @@ describe('Choose the right recovery path', () => {
   });
 
   test('Processing is not terminal yet: or inspect diagnostics, where it may already have started.', async () => {
-    const it = await scene(hang);
+    const it = await scene(closeSilently);
     const receiptId = await it.send();
     await it.receiver.waitFor(({ requests }) => requests.length === 1);
     await untilStatus(it, receiptId, 'uncertain');
@@ -370,7 +377,7 @@ describe('Decision guide', () => {
   });
 
   test('When processing may already have started, prefer manual review, diagnostics, and explicit replay confirmation over automatic retries.', async () => {
-    const it = await scene(hang, { onAmbiguous: 'resend' });
+    const it = await scene(closeSilently, { onAmbiguous: 'resend' });
     const receiptId = await it.sent('failed');
     expect(await it.guide(receiptId)).toMatchObject({
       recommended: 'inspect_diagnostics',
@@ -395,7 +402,7 @@ describe('Decision guide', () => {
   });
 
   test('an unknown handoff is replayed after explicit confirmation, which is recorded as an operator’s resolution', async () => {
-    const it = await scene(hang);
+    const it = await scene(closeSilently);
     const receiptId = await it.send();
     await untilStatus(it, receiptId, 'uncertain');
     expect((await it.receipt(receiptId)).replay).toMatchObject({
@@ -409,7 +416,7 @@ describe('Decision guide', () => {
       receipt.timeline.map(({ event, code }: { event: string; code: string }) => `${event} ${code}`),
     ).toEqual(
       expect.arrayContaining([
-        'handoff_uncertain timeout',
+        'handoff_uncertain connection_reset',
         'replay_previewed null',
         'replay_confirmed null',
         'handoff_ended resolved',

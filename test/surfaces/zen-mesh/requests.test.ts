@@ -8,6 +8,7 @@ import {
   seedEndpoint,
   seedFailedDeliveries,
 } from '../../support/engine/failed-deliveries.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createZenClient, type ZenAnswer, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
 
 /** Cases that the document leaves open, and requests of clients that did not read it. */
@@ -643,11 +644,14 @@ describe('before a route is called', () => {
     const [it, theirs] = [await world(), await world()];
     const path = `/v1/tenants/${it.handle}/deliveries`;
     const answers: ZenAnswer[] = [];
-    for (let n = 0; n < 230; n += 10)
-      answers.push(...(await Promise.all(Array.from({ length: 10 }, () => it.zen('GET', path)))));
+    // A machine that is busy may ask so slowly that more of them have their turn.
+    await eventually('one is refused', async () => {
+      answers.push(...(await Promise.all(Array.from({ length: 50 }, () => it.zen('GET', path)))));
+      return answers.some(({ status }) => status !== 200);
+    });
     const allowed = answers.filter(({ status }) => status === 200);
     expect(allowed.length).toBeGreaterThanOrEqual(200);
-    const refused = answers.at(-1) as ZenAnswer;
+    const refused = answers.find(({ status }) => status !== 200) as ZenAnswer;
     expectProblem(refused, 429, 'rate-limited');
     expect(refused.headers.get('retry-after')).toBe('1');
     expect(refused.headers.get('ratelimit-policy')).toBe('"default";q=100;w=60');

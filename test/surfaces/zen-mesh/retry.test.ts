@@ -307,7 +307,7 @@ describe('Idempotency and safety', () => {
 
   test('Calling retry on an already-retried delivery does not create duplicate deliveries.', async () => {
     const held: ServerResponse[] = [];
-    const it = await failures(1, { answer: (response) => void held.push(response) }, { timeoutMs: 20_000 });
+    const it = await failures(1, { answer: (response) => void held.push(response) }, { timeoutMs: 60_000 });
     for (let n = 0; n < 4; n += 1)
       expect((await retry(it, it.first.eventId)).body).toEqual({
         status: 'queued',
