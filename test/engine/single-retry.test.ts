@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
@@ -9,6 +8,7 @@ import { patient } from '../support/patience.ts';
 import {
   type Behaviour,
   hang,
+  held,
   ok,
   retryAfter,
   slow,
@@ -84,8 +84,8 @@ describe('a retry of one delivery', () => {
   });
 
   test('joins an execution that is being sent elsewhere, and names it', async () => {
-    const held: ServerResponse[] = [];
-    const it = await scene({ answer: (response) => void held.push(response) });
+    const receiver = held();
+    const it = await scene(receiver);
     await it.seed(1);
     const select = { deliveryIds: await it.ids() };
     const first = await it.retries.start({ select });
@@ -99,7 +99,7 @@ describe('a retry of one delivery', () => {
         joinedExecutionId: first.items[0].executionId,
       },
     ]);
-    for (const response of held) response.end('ok');
+    receiver.release(ok);
     expect(await it.retries.ended(second.id)).toMatchObject({ state: 'completed', counts: { excluded: 1 } });
     expect(await it.retries.ended(first.id)).toMatchObject({ counts: { delivered: 1 } });
     expect(it.sent()).toBe(1);

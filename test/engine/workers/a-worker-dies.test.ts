@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { uuidIn } from '../../support/api/retries.ts';
@@ -9,7 +8,7 @@ import { startWorkerProcess } from '../../support/engine/worker-process.ts';
 import { eventually } from '../../support/eventually.ts';
 import { patient } from '../../support/patience.ts';
 import { mostInASecond } from '../../support/receivers/arrivals.ts';
-import { type Behaviour, hang, ok, slow } from '../../support/receivers/receiver-behaviour.ts';
+import { type Behaviour, hang, held, ok, slow } from '../../support/receivers/receiver-behaviour.ts';
 
 /**
  * A worker that dies in the middle of its operations: another goes on with them, by the same slice under the same control,
@@ -139,15 +138,14 @@ test('a canary holds there as well: it is not judged by the death, and nothing e
     options: { canary: { count: CANARIES, maxFailurePercent: 10 } },
   });
   await eventually('its canaries are on the wire', () => it.sent() === CANARIES, { withinMs: 20_000 });
-  const held: ServerResponse[] = [];
-  it.receivers[0]?.switchTo({ answer: (response) => held.push(response) });
+  const receiver = held();
+  it.receivers[0]?.switchTo(receiver);
   expect(await dies()).toHaveLength(CANARIES);
-  await eventually('they are on the wire again', () => held.length === CANARIES, { withinMs: 30_000 });
+  await eventually('they are on the wire again', () => it.sent() === 2 * CANARIES, { withinMs: 30_000 });
   const { rows } = await engine.database.pool.query('select state, allowed - claimed as room from canaries');
   expect(rows).toEqual([{ state: 'testing', room: 0 }]);
   expect(it.sent()).toBe(2 * CANARIES);
-  it.receivers[0]?.switchTo(ok);
-  for (const response of held) response.end('ok');
+  receiver.release(ok);
   await eventually('all is delivered', async () => (await it.retries.show(id)).counts.delivered === ITEMS, {
     withinMs: 20_000,
   });

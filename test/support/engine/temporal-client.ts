@@ -11,8 +11,8 @@ export type TemporalClient = {
   /** Events in the history of the newest run. */
   historyLength(workflowId: string): Promise<number>;
   /**
-   * Steps of the newest run, less its nudges and the seconds it has lived: a run that looks again and again has many
-   * more of them than it has seconds, and a slow machine gives it both.
+   * Steps of the newest run, less its nudges and one in each five seconds that it has lived, as often as it may look now
+   * and then: a run that looks again and again has many more, however slow the machine is.
    */
   restlessSteps(workflowId: string): Promise<number>;
   close(): Promise<void>;
@@ -48,5 +48,5 @@ function restlessSteps({ events }: History): number {
   const seconds = (at: number): number => Number(all.at(at)?.eventTime?.seconds ?? 0);
   const steps = all.filter(({ activityTaskScheduledEventAttributes: step }) => step);
   const nudges = all.filter(({ workflowExecutionUpdateAcceptedEventAttributes: nudge }) => nudge);
-  return steps.length - nudges.length - (seconds(-1) - seconds(0));
+  return steps.length - nudges.length - (seconds(-1) - seconds(0)) / 5;
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
@@ -7,7 +6,7 @@ import { createScene, type Scene } from '../../support/engine/recovery-scene.ts'
 import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
-import { type Behaviour, flaky, ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
+import { type Behaviour, flaky, held, ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
@@ -306,8 +305,8 @@ describe('Idempotency and safety', () => {
   });
 
   test('Calling retry on an already-retried delivery does not create duplicate deliveries.', async () => {
-    const held: ServerResponse[] = [];
-    const it = await failures(1, { answer: (response) => void held.push(response) }, { timeoutMs: 60_000 });
+    const receiver = held();
+    const it = await failures(1, receiver, { timeoutMs: 60_000 });
     for (let n = 0; n < 4; n += 1)
       expect((await retry(it, it.first.eventId)).body).toEqual({
         status: 'queued',
@@ -315,8 +314,8 @@ describe('Idempotency and safety', () => {
         message: 'Retry initiated',
       });
     expect((await batch(it, [it.first.deliveryId])).body.queued).toBe(1);
-    await it.scene.receivers[0]?.waitFor(() => held.length === 1);
-    held[0]?.end('ok');
+    await it.scene.receivers[0]?.waitFor(({ requests }) => requests.length === 1);
+    receiver.release(ok);
     await delivered(it, it.first.deliveryId);
     expect((await retry(it, it.first.eventId)).body).toEqual({
       status: 'delivered',
