@@ -49,6 +49,7 @@ describe('the ceilings of the installation', () => {
     await set({ itemsPerOperation: 5, ratePerSecond: 2.5 });
     expect((await api.call('GET', PATH, { key: api.adminKey })).body).toEqual({
       ...NONE,
+      digest: expect.any(String),
       itemsPerOperation: 5,
       ratePerSecond: 2.5,
     });

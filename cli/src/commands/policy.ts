@@ -34,7 +34,7 @@ const set = command({
     const { calls } = await context.api();
     const body = {
       ...policyIn(await readObject(context, args.file)),
-      ...(flags.digest === undefined ? {} : { digest: flags.digest }),
+      ...digestIn(flags),
     } as components['schemas']['PolicyBody'];
     await context.out.one(
       await answerOf(
@@ -59,11 +59,20 @@ const limits = command({
 const setLimits = command({
   path: ['limits', 'set'],
   summary: 'Set the ceilings: one that the file leaves out is taken away',
-  args: { file: argument('the ceilings as JSON; - is standard input') },
+  details: [
+    'A file that `limits get -o json` wrote replaces the ceilings that it was read from, and no others that somebody has set since; --digest says the same of any file.',
+  ],
+  args: { file: argument('the ceilings as JSON, or what `limits get -o json` wrote; - is standard input') },
+  flags: {
+    digest: value('<digest>', 'only in the place of the ceilings with this digest, as `limits get` shows it'),
+  },
   covers: ['PUT /api/v1/platform/limits'],
-  async run(context, { args }) {
+  async run(context, { args, flags }) {
     const { calls } = await context.api();
-    const body = (await readObject(context, args.file)) as components['schemas']['NewPlatformLimits'];
+    const body: components['schemas']['NewPlatformLimits'] = {
+      ...(await readObject(context, args.file)),
+      ...digestIn(flags),
+    };
     await context.out.one(await answerOf(calls.PUT('/api/v1/platform/limits', { body })));
   },
 });
@@ -81,14 +90,33 @@ const floors = command({
 const setFloors = command({
   path: ['limits', 'set-retention'],
   summary: 'Set for how long every tenant keeps things at least; what the file leaves out has no floor',
-  args: { file: argument('the floors as JSON; - is standard input') },
+  details: [
+    'A file that `limits retention -o json` wrote replaces the floors that it was read from, and no others that somebody has set since; --digest says the same of any file.',
+  ],
+  args: {
+    file: argument('the floors as JSON, or what `limits retention -o json` wrote; - is standard input'),
+  },
+  flags: {
+    digest: value(
+      '<digest>',
+      'only in the place of the floors with this digest, as `limits retention` shows it',
+    ),
+  },
   covers: ['PUT /api/v1/platform/retention'],
-  async run(context, { args }) {
+  async run(context, { args, flags }) {
     const { calls } = await context.api();
-    const body = (await readObject(context, args.file)) as components['schemas']['NewRetentionFloors'];
+    const body: components['schemas']['NewRetentionFloors'] = {
+      ...(await readObject(context, args.file)),
+      ...digestIn(flags),
+    };
     await context.out.one(await answerOf(calls.PUT('/api/v1/platform/retention', { body })));
   },
 });
+
+/** The digest that is named on the command line, in the place of that of the file. */
+function digestIn({ digest }: { digest?: string | undefined }): { digest?: string } {
+  return digest === undefined ? {} : { digest };
+}
 
 export const POLICY: readonly Command[] = [get, set];
 export const LIMITS: readonly Command[] = [limits, setLimits, floors, setFloors];

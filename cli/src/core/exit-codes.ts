@@ -92,6 +92,7 @@ const BY_CODE: Readonly<Record<ProblemCode, Exit>> = {
   drift_too_large: 'changed',
   plan_changed: 'changed',
   policy_changed: 'changed',
+  settings_changed: 'changed',
   // Another version of the server.
   route_not_found: 'failed',
   method_not_allowed: 'failed',

@@ -35,6 +35,7 @@ const NEXT: Readonly<Record<string, string>> = {
   drift_too_large: 'make a new plan, or allow more by --max-drift',
   plan_changed: 'redrive retry get shows the plan and its hash as they are',
   policy_changed: 'redrive policy get shows the policy and its digest as they are',
+  settings_changed: 'redrive limits get, or limits retention, shows them and their digest as they are',
   import_open: 'redrive import <file> --resume imp_…, or redrive imports abandon imp_…',
   route_not_found: 'compare the versions: redrive status',
 };

@@ -183,11 +183,11 @@ export interface paths {
         get: operations["getPlatformLimits"];
         /**
          * Set the ceilings of the installation
-         * @description They hold for every tenant, for what is accepted or executed from then on. What is above one is refused; nothing is cut off. Single retries are never above one.
+         * @description They hold for every tenant, for what is accepted or executed from then on. What is above one is refused; nothing is cut off. Single retries are never above one. With `digest` they take the place of those that were read, and of no others that somebody has set meanwhile.
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `settings_changed`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformLimits"];
         post?: never;
@@ -213,11 +213,11 @@ export interface paths {
         get: operations["getPlatformRetention"];
         /**
          * Set for how long every tenant keeps things at least
-         * @description They hold at once for every tenant: a shorter term that was set before counts as the floor, and a new one is refused (`term_too_short`).
+         * @description They hold at once for every tenant: a shorter term that was set before counts as the floor, and a new one is refused (`term_too_short`). With `digest` they take the place of those that were read, and of no others that somebody has set meanwhile.
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `settings_changed`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformRetention"];
         post?: never;
@@ -2094,7 +2094,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "term_too_short" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "policy_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "term_too_short" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "policy_changed" | "settings_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -2354,6 +2354,11 @@ export interface components {
              * @example 2000
              */
             ratePerSecond: number | null;
+            /**
+             * @description SHA-256 of the ceilings: sent with others, they are set in the place of these alone.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest: string;
         };
         /** @description All ceilings: one that is left out is taken away. */
         NewPlatformLimits: {
@@ -2377,6 +2382,11 @@ export interface components {
              * @example 2000
              */
             ratePerSecond?: number | null;
+            /**
+             * @description `digest` of the ceilings that were read: these are set in their place, and in that of no others. Without it whatever is there is replaced.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest?: string;
         };
         /** @description For how long every tenant keeps things at least, whatever it has set. */
         RetentionFloors: {
@@ -2405,6 +2415,11 @@ export interface components {
              * @example 3650
              */
             reports: number | null;
+            /**
+             * @description SHA-256 of the floors: sent with others, they are set in the place of these alone.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest: string;
         };
         /** @description All floors: one that is left out is taken away. */
         NewRetentionFloors: {
@@ -2433,6 +2448,11 @@ export interface components {
              * @example 3650
              */
             reports?: number | null;
+            /**
+             * @description `digest` of the floors that were read: these are set in their place, and in that of no others. Without it whatever is there is replaced.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            digest?: string;
         };
         CreatedKey: {
             /**
@@ -11552,6 +11572,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
@@ -11616,6 +11637,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];

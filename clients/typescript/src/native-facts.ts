@@ -36,6 +36,7 @@ export interface ProblemStatuses {
   pruned: 410;
   plan_changed: 412;
   policy_changed: 412;
+  settings_changed: 412;
   body_too_large: 413;
   payload_too_large: 413;
   too_many_members: 413;

@@ -193,6 +193,12 @@ export const PROBLEMS = {
     advice:
       'Nothing was set: the policy is not the one of this `digest` any more. Look at it as it is now, and send its `digest` with all that is to hold.',
   },
+  settings_changed: {
+    status: 412,
+    title: 'Settings changed',
+    advice:
+      'Nothing was set: the settings are not those of this `digest` any more. Look at them as they are now, and send their `digest` with all that is to hold.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',

@@ -1,3 +1,4 @@
+import type { AuditAction } from '../../domain/audit/audit-action.ts';
 import type { AuditEntry, AuditWords, SealedEntry } from '../../domain/audit/audit-entry.ts';
 import { type Id, type IdKind, showId } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
@@ -48,6 +49,21 @@ export async function listAuditEntries(
     prev: row.prev.toString('hex'),
     hash: row.hash.toString('hex'),
   }));
+}
+
+/** Who did something to this last, and when. */
+export async function lastAct(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  action: AuditAction,
+  target: Id<IdKind>,
+): Promise<{ actor: string; at: Date } | undefined> {
+  const { rows } = await db.query<{ actor: string; at: Date }>(
+    `select actor, at from audit_entries where tenant_id = $1 and action = $2 and target_id = $3
+     order by at desc, id desc limit 1`,
+    [tenantId, action, target],
+  );
+  return rows[0];
 }
 
 /** An entry as it is kept, before it has its place in the chain. */

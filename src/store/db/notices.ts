@@ -1,6 +1,7 @@
-import type { PoolClient } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import type { Pool } from './pool.ts';
 import type { Queryable } from './queryable.ts';
+import { mustTakeWrites } from './takes-writes.ts';
 
 const AGAIN_MS = 500;
 
@@ -24,7 +25,7 @@ export async function listenOn(
     let client: PoolClient | undefined;
     try {
       client = await pool.connect();
-      await heard(client, channel, onNotice, stop);
+      await hearOn(client, { [channel]: (id) => id && onNotice(id) }, stop);
     } catch {
       // The next round tries again.
     }
@@ -34,23 +35,32 @@ export async function listenOn(
   }
 }
 
-async function heard(
-  client: PoolClient,
-  channel: string,
-  onNotice: (id: string) => void,
+/**
+ * Hears on a session of its own until that is lost or it is to stop; fails where the session takes no writes: such a server
+ * tells nothing, and another may be the one that does.
+ */
+export async function hearOn(
+  session: ClientBase,
+  channels: Readonly<Record<string, (payload: string) => void>>,
   stop: AbortSignal,
 ): Promise<void> {
+  let end = () => {};
   const over = new Promise<void>((resolve) => {
-    client.once('error', () => resolve());
-    client.once('end', () => resolve());
-    stop.addEventListener('abort', () => resolve(), { once: true });
-    if (stop.aborted) resolve();
+    end = resolve;
   });
-  client.on('notification', ({ payload }) => {
-    if (payload) onNotice(payload);
-  });
-  await client.query(`listen ${channel}`);
-  await over;
+  session.on('error', end);
+  session.on('end', end);
+  stop.addEventListener('abort', end);
+  // Stopped while it connected: that event is over.
+  if (stop.aborted) end();
+  session.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload));
+  try {
+    await mustTakeWrites(session as unknown as Queryable);
+    for (const channel of Object.keys(channels)) await session.query(`listen ${channel}`);
+    await over;
+  } finally {
+    stop.removeEventListener('abort', end);
+  }
 }
 
 /** Hears of single things on a channel, for all of a process by one connection, which is there while anybody waits. */

@@ -3,7 +3,7 @@ import { isConnectionGone } from '../../domain/words-of-pg.ts';
 import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
-import { codeOf, SERIALIZATION_FAILURE, wasUndone } from './sqlstate.ts';
+import { codeOf, READ_ONLY_TRANSACTION, SERIALIZATION_FAILURE, wasUndone } from './sqlstate.ts';
 
 /** Connections to Postgres; a statement names the type of its rows. */
 export type Pool = Omit<pg.Pool, 'query'> & Queryable;
@@ -170,7 +170,8 @@ async function runOnce<Result>(
     return result;
   } catch (error) {
     if (lost === undefined) await client.query('rollback').catch(onLost);
-    if (isStalePlan(error)) lost ??= error as Error;
+    // A session keeps how it began: a server that takes writes again may take them on new ones alone.
+    if (isStalePlan(error) || codeOf(error) === READ_ONLY_TRANSACTION) lost ??= error as Error;
     throw error;
   } finally {
     client.off('error', onLost);

@@ -1,11 +1,10 @@
-import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import type { FreezeWindow } from '../../domain/policy/freeze-windows.ts';
 import { type ApproveWhen, inForce, type Policy, type PolicyInForce } from '../../domain/policy/policy.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { sha256Hex } from '../audit/sha256.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
-import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+import { holdTenant, PLATFORM_TENANT } from '../tenancy/tenants.ts';
+import { wholeDigest } from './whole-digest.ts';
 
 /** A policy as it is kept. */
 export interface KeptPolicy {
@@ -53,7 +52,7 @@ export async function writePolicy(
       policy.quotas.openOperations ?? null,
       policy.quotas.ratePerSecond ?? null,
       JSON.stringify(policy.freezeWindows),
-      Buffer.from(digestOf(policy), 'hex'),
+      Buffer.from(wholeDigest(policy), 'hex'),
       changedBy,
     ],
   );
@@ -63,7 +62,7 @@ export async function writePolicy(
 /** The policy of a tenant as it is until the transaction ends: whoever else sets one waits for that. */
 export async function holdPolicy(tx: Transaction, tenantId: Id<'tenant'>): Promise<KeptPolicy | undefined> {
   // Of the tenant, for there may be no policy yet.
-  await tx.query('select from tenants where id = $1 for no key update', [tenantId]);
+  await holdTenant(tx, tenantId);
   return findPolicy(tx, tenantId);
 }
 
@@ -94,13 +93,8 @@ export async function policyInForce(
   return {
     rules: inForce(kept.map(({ policy }) => policy)),
     // Of one policy its own digest; of two the digest over both, the platform's first.
-    digest: only && !other ? only.digest : sha256Hex(canonicalJson(kept.map(({ digest }) => digest))),
+    digest: only && !other ? only.digest : wholeDigest(kept.map(({ digest }) => digest)),
   };
-}
-
-/** The digest of a policy: over its RFC 8785 JSON. */
-export function digestOf(policy: Policy): string {
-  return sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy))));
 }
 
 interface PolicyRow {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { hearOn } from '../db/notices.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The channel on which live lanes hear of new work. */
@@ -26,15 +27,7 @@ export async function listenByItself(
     });
     try {
       await client.connect();
-      for (const channel of Object.keys(channels)) await client.query(`listen ${channel}`);
-      client.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload));
-      await new Promise<void>((resolve) => {
-        client.once('error', () => resolve());
-        client.once('end', () => resolve());
-        stop.addEventListener('abort', () => resolve(), { once: true });
-        // Stopped while it connected: that event is over.
-        if (stop.aborted) resolve();
-      });
+      await hearOn(client, channels, stop);
     } catch {
       // The next round tries again; the looks of those who listen are the net meanwhile.
     }

@@ -1,7 +1,7 @@
 import { present } from '../../domain/present.ts';
 import { daysOfNewTenant, type Kept } from '../../domain/tenancy/retention.ts';
 import { fixedId, type Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** The plans a tenant can be on; without one nothing is gated. */
 export const TENANT_PLANS = ['free', 'pro', 'business'] as const;
@@ -92,6 +92,11 @@ export const PLATFORM_TENANT = {
   id: fixedId('tenant', '00000000-0000-7000-8000-000000000000'),
   handle: 'redrive.platform',
 } as const;
+
+/** Holds a tenant until the transaction ends: of two who set something of it as a whole the second waits. */
+export async function holdTenant(tx: Transaction, id: Id<'tenant'>): Promise<void> {
+  await tx.query('select from tenants where id = $1 for no key update', [id]);
+}
 
 /** Tenants except the platform, in the order they were made, behind a given one. */
 export async function listTenants(

@@ -69,6 +69,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   pruned: 'conflict',
   plan_changed: 'conflict',
   policy_changed: 'conflict',
+  settings_changed: 'conflict',
   body_too_large: 'invalid-parameters',
   payload_too_large: 'invalid-parameters',
   too_many_members: 'invalid-parameters',

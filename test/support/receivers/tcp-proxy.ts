@@ -4,6 +4,8 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 export type TcpProxy = {
   /** `host:port` for clients that are to go through here. */
   readonly address: string;
+  /** Connections that were let through so far. */
+  readonly passed: number;
   /** Lets connections through from now on, to another target where one is given. */
   forward(target?: string): void;
   /** Resets every connection, and each new one as soon as it is there. */
@@ -16,6 +18,7 @@ export async function startTcpProxy(target: string, { open = true } = {}): Promi
   let [host, port] = target.split(':');
   const sockets = new Set<Socket>();
   let forwarding = open;
+  let passed = 0;
 
   function keep(socket: Socket): Socket {
     sockets.add(socket);
@@ -30,6 +33,7 @@ export async function startTcpProxy(target: string, { open = true } = {}): Promi
       incoming.resetAndDestroy();
       return;
     }
+    passed += 1;
     const outgoing = keep(net.connect(Number(port), host));
     incoming.pipe(outgoing).pipe(incoming);
     incoming.on('close', () => outgoing.destroy());
@@ -41,6 +45,9 @@ export async function startTcpProxy(target: string, { open = true } = {}): Promi
   });
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get passed() {
+      return passed;
+    },
     forward(other) {
       if (other !== undefined) [host, port] = other.split(':');
       forwarding = true;

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { present } from '../../../domain/present.ts';
-import { noteAct } from '../../../store/audit/entries.ts';
-import { withTransaction } from '../../../store/db/pool.ts';
 import { platformLimits, setPlatformLimits } from '../../../store/policy/platform-limits.ts';
-import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
+import { wholeDigest } from '../../../store/policy/whole-digest.ts';
+import { setPlatformWhole } from './platform-whole.ts';
+import { readDigest, shownDigest } from './whole.ts';
 
 const PATH = '/api/v1/platform/limits';
 const MOST = 1_000_000_000;
@@ -28,10 +28,17 @@ const MEMBERS = {
   }),
 };
 
-const LimitsView = z.strictObject(MEMBERS).meta({
-  id: 'PlatformLimits',
-  description: 'Ceilings of the installation: above one an operation is refused (`quota_exceeded`).',
-});
+const LimitsView = z
+  .strictObject({
+    ...MEMBERS,
+    digest: shownDigest(
+      'SHA-256 of the ceilings: sent with others, they are set in the place of these alone.',
+    ),
+  })
+  .meta({
+    id: 'PlatformLimits',
+    description: 'Ceilings of the installation: above one an operation is refused (`quota_exceeded`).',
+  });
 
 const LimitsBody = z
   .strictObject({
@@ -39,8 +46,18 @@ const LimitsBody = z
     itemsPerDay: MEMBERS.itemsPerDay.optional(),
     openOperations: MEMBERS.openOperations.optional(),
     ratePerSecond: MEMBERS.ratePerSecond.optional(),
+    digest: readDigest(
+      '`digest` of the ceilings that were read: these are set in their place, and in that of no others. Without it whatever is there is replaced.',
+    ),
   })
   .meta({ id: 'NewPlatformLimits', description: 'All ceilings: one that is left out is taken away.' });
+
+const CEILINGS = {
+  members: 'ceilings',
+  action: 'platform_limits.changed',
+  read: platformLimits,
+  write: setPlatformLimits,
+} as const;
 
 /** The ceilings of the installation, for its keys. */
 export function platformLimitRoutes({ pool }: ApiDeps): Route[] {
@@ -59,22 +76,13 @@ export function platformLimitRoutes({ pool }: ApiDeps): Route[] {
       method: 'put',
       summary: 'Set the ceilings of the installation',
       description:
-        'They hold for every tenant, for what is accepted or executed from then on. What is above one is refused; nothing is cut off. Single retries are never above one.',
+        'They hold for every tenant, for what is accepted or executed from then on. What is above one is refused; nothing is cut off. Single retries are never above one. With `digest` they take the place of those that were read, and of no others that somebody has set meanwhile.',
       request: { body: LimitsBody },
       responses,
-      async handler({ body, caller }) {
-        const limits = present(body);
-        await withTransaction(pool, async (tx) => {
-          await setPlatformLimits(tx, limits);
-          await noteAct(tx, {
-            tenantId: PLATFORM_TENANT.id,
-            by: caller,
-            action: 'platform_limits.changed',
-            target: PLATFORM_TENANT.id,
-            detail: { ...limits },
-          });
-        });
-        return { status: 200, body: await shown() };
+      problems: ['settings_changed'],
+      async handler({ body: { digest, ...limits }, caller }) {
+        const refused = await setPlatformWhole(pool, CEILINGS, present(limits), { digest, by: caller });
+        return refused ?? { status: 200, body: await shown() };
       },
     }),
   ];
@@ -86,6 +94,7 @@ export function platformLimitRoutes({ pool }: ApiDeps): Route[] {
       itemsPerDay: limits.itemsPerDay ?? null,
       openOperations: limits.openOperations ?? null,
       ratePerSecond: limits.ratePerSecond ?? null,
+      digest: wholeDigest(limits),
     };
   }
 }

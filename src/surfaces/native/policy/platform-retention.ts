@@ -3,10 +3,10 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { present } from '../../../domain/present.ts';
 import type { Days } from '../../../domain/tenancy/retention.ts';
-import { noteAct } from '../../../store/audit/entries.ts';
-import { withTransaction } from '../../../store/db/pool.ts';
+import { wholeDigest } from '../../../store/policy/whole-digest.ts';
 import { retentionFloors, setRetentionFloors } from '../../../store/retention/floors.ts';
-import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
+import { setPlatformWhole } from './platform-whole.ts';
+import { readDigest, shownDigest } from './whole.ts';
 
 const PATH = '/api/v1/platform/retention';
 
@@ -29,10 +29,15 @@ const MEMBERS = {
   reports: floor('closed operations and their reports', 3_650),
 };
 
-const FloorsView = z.strictObject(MEMBERS).meta({
-  id: 'RetentionFloors',
-  description: 'For how long every tenant keeps things at least, whatever it has set.',
-});
+const FloorsView = z
+  .strictObject({
+    ...MEMBERS,
+    digest: shownDigest('SHA-256 of the floors: sent with others, they are set in the place of these alone.'),
+  })
+  .meta({
+    id: 'RetentionFloors',
+    description: 'For how long every tenant keeps things at least, whatever it has set.',
+  });
 
 const FloorsBody = z
   .strictObject({
@@ -41,8 +46,18 @@ const FloorsBody = z
     receipts: MEMBERS.receipts.optional(),
     ledgers: MEMBERS.ledgers.optional(),
     reports: MEMBERS.reports.optional(),
+    digest: readDigest(
+      '`digest` of the floors that were read: these are set in their place, and in that of no others. Without it whatever is there is replaced.',
+    ),
   })
   .meta({ id: 'NewRetentionFloors', description: 'All floors: one that is left out is taken away.' });
+
+const FLOORS = {
+  members: 'floors',
+  action: 'retention_floors.changed',
+  read: retentionFloors,
+  write: setRetentionFloors,
+} as const;
 
 /** The floors of retention, for keys of the installation. */
 export function platformRetentionRoutes({ pool }: ApiDeps): Route[] {
@@ -61,11 +76,12 @@ export function platformRetentionRoutes({ pool }: ApiDeps): Route[] {
       method: 'put',
       summary: 'Set for how long every tenant keeps things at least',
       description:
-        'They hold at once for every tenant: a shorter term that was set before counts as the floor, and a new one is refused (`term_too_short`).',
+        'They hold at once for every tenant: a shorter term that was set before counts as the floor, and a new one is refused (`term_too_short`). With `digest` they take the place of those that were read, and of no others that somebody has set meanwhile.',
       request: { body: FloorsBody },
       responses,
+      problems: ['settings_changed'],
       async handler({ body, caller }) {
-        const { payloads, events, receipts, ledgers, reports } = body;
+        const { payloads, events, receipts, ledgers, reports, digest } = body;
         const floors: Days = present({
           payload: payloads,
           event: events,
@@ -73,17 +89,8 @@ export function platformRetentionRoutes({ pool }: ApiDeps): Route[] {
           ledger: ledgers,
           report: reports,
         });
-        await withTransaction(pool, async (tx) => {
-          await setRetentionFloors(tx, floors);
-          await noteAct(tx, {
-            tenantId: PLATFORM_TENANT.id,
-            by: caller,
-            action: 'retention_floors.changed',
-            target: PLATFORM_TENANT.id,
-            detail: { ...floors },
-          });
-        });
-        return { status: 200, body: view(await retentionFloors(pool)) };
+        const refused = await setPlatformWhole(pool, FLOORS, floors, { digest, by: caller });
+        return refused ?? { status: 200, body: view(await retentionFloors(pool)) };
       },
     }),
   ];
@@ -96,5 +103,6 @@ function view(floors: Days): z.input<typeof FloorsView> {
     receipts: floors.receipt ?? null,
     ledgers: floors.ledger ?? null,
     reports: floors.report ?? null,
+    digest: wholeDigest(floors),
   };
 }

@@ -8,19 +8,20 @@ import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { RunnableOperation } from '../../../domain/operations/operation.ts';
 import { freezeWindowFaults } from '../../../domain/policy/freeze-windows.ts';
 import { NO_POLICY, type Policy } from '../../../domain/policy/policy.ts';
+import { mayTakeItsPlace } from '../../../domain/policy/whole.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Transaction } from '../../../store/db/queryable.ts';
 import { replaceFreezeSpans } from '../../../store/policy/freeze-spans.ts';
 import {
-  digestOf,
   findPolicy,
   holdPolicy,
   type KeptPolicy,
   policyInForce,
   writePolicy,
 } from '../../../store/policy/policies.ts';
+import { wholeDigest } from '../../../store/policy/whole-digest.ts';
 import { unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
 import { shownId, shownTime } from '../fields.ts';
@@ -32,6 +33,7 @@ import {
   policyOf,
   policyView,
 } from './policy-schema.ts';
+import { replacedMeanwhile, shownDigest } from './whole.ts';
 
 const PATH = '/api/v1/policy';
 const PLATFORM_PATH = '/api/v1/platform/policy';
@@ -40,14 +42,9 @@ const Shown = z
   .strictObject({
     id: shownId('tenant', 'The tenant whose policy it is; that of the platform for the floor.'),
     policy: PolicyView,
-    digest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .meta({
-        description:
-          'SHA-256 of `policy`, without the floor: sent with another one, it is set in the place of this one alone.',
-        example: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-      }),
+    digest: shownDigest(
+      'SHA-256 of `policy`, without the floor: sent with another one, it is set in the place of this one alone.',
+    ),
     inForce: PolicyInForceView.nullable().meta({
       description: 'What holds, with the floor of the platform; null where neither has ever been set.',
     }),
@@ -125,11 +122,8 @@ export function policyRoutes(deps: ApiDeps): Route[] {
     if (refused) return refused;
     const woken = await withTransaction(pool, async (tx) => {
       const kept = await holdPolicy(tx, tenantId);
-      const { digest = digestNow(kept) } = body;
-      // Also where it is there already: the answer to an earlier request may have been lost.
-      return [digest, digestOf(policy)].includes(digestNow(kept))
-        ? setPolicy(tenantId, policy, by, tx)
-        : policyChanged(kept);
+      const digests = { read: body.digest, now: digestNow(kept), next: wholeDigest(policy) };
+      return mayTakeItsPlace(digests) ? setPolicy(tenantId, policy, by, tx) : policyChanged(kept);
     });
     if (isProblem(woken)) return woken;
     await Promise.all(woken.map((operation) => deps.nudgeOperation(operation)));
@@ -218,16 +212,15 @@ function refusedWindow(pointer: string, code: string, message: string): Problem 
 
 /** Of a tenant that has never set one, that of the policy which says nothing. */
 function digestNow(kept: KeptPolicy | undefined): string {
-  return kept?.digest ?? digestOf(NO_POLICY);
+  return kept?.digest ?? wholeDigest(NO_POLICY);
 }
 
 function policyChanged(kept: KeptPolicy | undefined): Problem {
-  return problem('policy_changed', {
-    detail: `Nothing was set: ${
-      kept
-        ? `${kept.changedBy} set another policy at ${kept.changedAt.toISOString()}`
-        : 'no policy has ever been set here'
-    }. Look at it as it is now, and send its \`digest\` with all that is to hold.`,
+  return replacedMeanwhile('policy_changed', {
+    what: kept
+      ? `${kept.changedBy} set another policy at ${kept.changedAt.toISOString()}`
+      : 'no policy has ever been set here',
+    advice: 'Look at it as it is now, and send its `digest` with all that is to hold.',
   });
 }
 

@@ -11,6 +11,7 @@ import { MAX_PATTERN, readTicketPattern } from '../../../domain/policy/ticket-pa
 import { present } from '../../../domain/present.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { idField, shownId } from '../fields.ts';
+import { readDigest, shownDigest } from './whole.ts';
 
 const MOST = 1_000_000_000;
 const MAX_WINDOWS = 50;
@@ -75,19 +76,12 @@ const Approvers = z
   })
   .meta({ description: 'Who approves: never who asked for it, whatever they may do otherwise.' });
 
-const digest = z
-  .string()
-  .regex(/^[0-9a-fA-F]{64}$/)
-  .transform((text) => text.toLowerCase());
-
 /** The body of a policy: what is left out sets no limit. */
 export const PolicyBody = z
   .strictObject({
-    digest: digest.optional().meta({
-      description:
-        '`digest` of the policy that was read: it is set in the place of that one, and of no other. Without it whatever is there is replaced.',
-      example: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-    }),
+    digest: readDigest(
+      '`digest` of the policy that was read: it is set in the place of that one, and of no other. Without it whatever is there is replaced.',
+    ),
     reasonAbove: reasonAbove.optional(),
     ticketPattern: ticketPattern.optional(),
     approveAbove: approveAbove.optional(),
@@ -160,13 +154,7 @@ export const PolicyInForceView = z
     ticketPatterns: z
       .array(z.string())
       .meta({ description: 'The forms of a ticket: it has each of them.', example: ['[A-Z]{2,5}-\\d+'] }),
-    digest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .meta({
-        description: 'SHA-256 by which reports and audit name it.',
-        example: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-      }),
+    digest: shownDigest('SHA-256 by which reports and audit name it.'),
   })
   .meta({ id: 'PolicyInForce', description: 'The rules that hold: of each member the sharper one.' });
 
