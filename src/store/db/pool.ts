@@ -3,6 +3,7 @@ import { isConnectionGone } from '../../domain/words-of-pg.ts';
 import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
+import { sessionOf } from './session.ts';
 import { codeOf, SERIALIZATION_FAILURE, wasUndone } from './sqlstate.ts';
 
 /** Connections to Postgres; a statement names the type of its rows. */
@@ -60,7 +61,7 @@ const PARSERS = new Map<number, (text: string) => unknown>([
  */
 export function createPool(url: string, options: PoolOptions = {}): Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...sessionOf(url, options.lookUps ? LOOK_UPS : {}),
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
@@ -70,11 +71,6 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
-    ...(options.lookUps && {
-      options: Object.entries(LOOK_UPS)
-        .map(([name, value]) => `-c ${name}=${value}`)
-        .join(' '),
-    }),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         (format !== 'binary' && PARSERS.get(oid)) ||
