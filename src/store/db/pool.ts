@@ -34,8 +34,8 @@ export type TransactionOptions = {
   snapshot?: string;
 };
 
-/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, too many connections, and the codes of sockets. */
-const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
+/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, idle for too long, too many connections, and the codes of sockets. */
+const CONNECTION_LOST = /^(08...|57P0[1235]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
 
 /** Longer than any transaction idles while pages of a selection are frozen. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
