@@ -17,6 +17,7 @@ import { createAddressGuard } from './outbound/address-guard.ts';
 import { readEgressProxy } from './outbound/egress-proxy.ts';
 import { createKeySets } from './outbound/key-sets.ts';
 import { readiness } from './readiness.ts';
+import { settingsThatLose } from './store/db/durability.ts';
 import type { Pool } from './store/db/pool.ts';
 import { createPool } from './store/db/pool.ts';
 import { hasAdminKey } from './store/tenancy/api-keys.ts';
@@ -142,6 +143,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   try {
     const sealer = await openSealer(apiPool, { masterKey, otherMasterKey: config.otherMasterKey });
+    await sayWhatMayBeLost(apiPool, log);
     await makeWeeksAtStart({ pool: apiPool, log });
     const newAdminKey = roles.api ? await prepareAdminKeys(apiPool, config) : undefined;
     if (roles.worker)
@@ -199,6 +201,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await stop();
     throw error;
   }
+}
+
+async function sayWhatMayBeLost(pool: Pool, log: Log): Promise<void> {
+  const settings = await settingsThatLose(pool);
+  if (settings.length > 0)
+    log.warn({ event: 'postgres.may_lose', settings }, 'a crash of Postgres may undo what was accepted');
 }
 
 async function listenForOperators(deps: OperatorDeps, host: string, port: number): Promise<Listening> {

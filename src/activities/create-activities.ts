@@ -9,6 +9,7 @@ import { writeNextEvent } from '../store/operations/operation-facts.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { beating } from './beating.ts';
 import { halting } from './halting.ts';
+import { LimitsMet } from './limits-met.ts';
 import type { OperationActivities } from './operation-activities.ts';
 import { progressOf } from './progress.ts';
 
@@ -30,15 +31,16 @@ const SLICE_SEEN_MS = 30_000;
 export function createActivities(deps: ActivityDeps): OperationActivities {
   const { sending, stopping } = deps;
   const { pool } = sending;
+  const context = { ...sending, limits: new LimitsMet() };
   const selector = new Selector(deps);
   const look = async (operationId: Id<'operation'>) =>
     progressOf(await lookAtOperation(sending, operationId));
 
   return {
-    assess: (operationId) => halting(sending, operationId, 'look', () => look(operationId)),
+    assess: (operationId) => halting(context, operationId, 'look', () => look(operationId)),
 
     select: (operationId) =>
-      halting(sending, operationId, 'select', async (trace) => {
+      halting(context, operationId, 'select', async (trace) => {
         await beating(stopping, (stop) => selector.select(operationId, stop, trace), {
           everyMs: SELECTION_BEATS_MS,
         });
@@ -46,7 +48,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
       }),
 
     dispatchSlice: (operationId) =>
-      halting(sending, operationId, 'dispatch', async (trace) => {
+      halting(context, operationId, 'dispatch', async (trace) => {
         const operation = await loadOperation(pool, operationId);
         if (operation?.interactive)
           await beating(stopping, (stop) => watchInteractive(sending, operationId, stop));
@@ -58,13 +60,13 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
       }),
 
     close: (operationId) =>
-      halting(sending, operationId, 'close', async () => {
+      halting(context, operationId, 'close', async () => {
         await beating(stopping, (stop) => bringToEnd(deps, operationId, stop));
         return look(operationId);
       }),
 
     async cancelOperation(operationId) {
-      await halting(sending, operationId, 'cancel', async () => {
+      await halting(context, operationId, 'cancel', async () => {
         await cancelAsInTemporal(sending, operationId);
         return look(operationId);
       });

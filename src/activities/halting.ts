@@ -7,6 +7,7 @@ import { codeOf, UNIQUE_VIOLATION } from '../store/db/sqlstate.ts';
 import { traceOf } from '../store/operations/operation-traces.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
+import type { LimitsMet } from './limits-met.ts';
 import type { Progress } from './operation-activities.ts';
 import { haltedProgress } from './progress.ts';
 
@@ -15,11 +16,11 @@ const LOOK_AGAIN: Progress['step'] = { do: 'wait', ms: 200, until: 'sent' };
 
 /**
  * Runs a step of an operation. An error that says that something is away goes on to Temporal, which tries the step
- * again; any other halts the operation, because the same step would fail again for ever. Where the call that asked for the
- * operation is traced, so is the step.
+ * again; any other halts the operation, because the same step would fail again for ever, and so does a limit that the step
+ * meets each time. Where the call that asked for the operation is traced, so is the step.
  */
 export async function halting(
-  context: Pick<SendingContext, 'pool' | 'log' | 'metrics' | 'tracing'>,
+  context: Pick<SendingContext, 'pool' | 'log' | 'metrics' | 'tracing'> & { limits: LimitsMet },
   operationId: Id<'operation'>,
   step: StepName,
   run: (trace?: TraceSpan) => Promise<Progress>,
@@ -30,10 +31,12 @@ export async function halting(
     trace = await traced(context, operationId, step);
     const progress = await againAfterRace(() => run(trace));
     failed = false;
+    context.limits.passed(operationId);
     return progress;
   } catch (error) {
-    if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || isOutage(error))
-      throw error;
+    if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
+    const tooLarge = context.limits.failed(operationId, error);
+    if (isOutage(error) && !tooLarge) throw error;
     const why = { step, code: errorCode(error) };
     const stuck = await haltAfter(context, operationId, why);
     if (!stuck || stuck.became === 'ended')

@@ -45,6 +45,7 @@ import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { ChangeTeller } from './change-teller.ts';
+import { ClockCheck } from './clock-check.ts';
 import { expiryChore } from './expiry-chore.ts';
 import { figuresChore } from './figures-chore.ts';
 import { counted, showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
@@ -148,7 +149,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const early = new EarlySlices(sizes.bulkSlices, stop);
   const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
-  let share = await checkIn(pool, { ...self, polling: false, operations: [] });
+  const clock = new ClockCheck(log);
+  let share = await clock.around(() => checkIn(pool, { ...self, polling: false, operations: [] }));
   const leftBehindSlices = new EarlySlices(sizes.bulkSlices, stop);
   const leftBehind = new LeftBehind({
     sending,
@@ -228,7 +230,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       stop,
     ),
     every(CHECK_IN_MS, seen, stop, log, 'check_in', async () => {
-      share = await checkIn(pool, { ...self, polling: workers.polling, operations: running.operations });
+      const { polling } = workers;
+      share = await clock.around(() => checkIn(pool, { ...self, polling, operations: running.operations }));
     }),
     every(CHECK_IN_MS, new Wake(stop), stop, log, 'left_behind', () => leftBehind.look()),
     every(SEAL_MS, new Wake(stop), stop, log, 'audit', () => audit.seal()),

@@ -20,6 +20,7 @@ import {
 } from './batches.ts';
 import { filesProblem, type Migration, readMigrations } from './migration-files.ts';
 import { ensureUuidv7, versionProblem } from './server-version.ts';
+import { sessionOf } from './session.ts';
 
 /** The result of a migration run, or the one sentence that says why it did not run. */
 export type MigrationResult =
@@ -130,7 +131,11 @@ async function withMigrations(
   const migrations = await readMigrations(directory);
   const unclear = filesProblem(migrations);
   if (unclear !== undefined) return { ok: false, problem: unclear };
-  const client = new pg.Client({ connectionString: url, application_name: 'redrive migrate' });
+  // A limit that an operator has set for requests would end a long step of a migration each time that it is tried.
+  const client = new pg.Client({
+    ...sessionOf(url, { statement_timeout: '0' }),
+    application_name: 'redrive migrate',
+  });
   // A connection that is lost between two statements is reported by the next one.
   client.on('error', () => {});
   await client.connect();

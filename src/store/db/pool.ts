@@ -3,6 +3,7 @@ import { isConnectionGone } from '../../domain/words-of-pg.ts';
 import { askForWeek } from '../partitions/ask-for-week.ts';
 import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
+import { sessionOf } from './session.ts';
 import { codeOf, READ_ONLY_TRANSACTION, SERIALIZATION_FAILURE, wasUndone } from './sqlstate.ts';
 
 /** Connections to Postgres; a statement names the type of its rows. */
@@ -33,8 +34,8 @@ export type TransactionOptions = {
   snapshot?: string;
 };
 
-/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, too many connections, and the codes of sockets. */
-const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
+/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, idle for too long, too many connections, and the codes of sockets. */
+const CONNECTION_LOST = /^(08...|57P0[1235]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
 
 /** Longer than any transaction idles while pages of a selection are frozen. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
@@ -60,7 +61,7 @@ const PARSERS = new Map<number, (text: string) => unknown>([
  */
 export function createPool(url: string, options: PoolOptions = {}): Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...sessionOf(url, options.lookUps ? LOOK_UPS : {}),
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
@@ -70,11 +71,6 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
-    ...(options.lookUps && {
-      options: Object.entries(LOOK_UPS)
-        .map(([name, value]) => `-c ${name}=${value}`)
-        .join(' '),
-    }),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         (format !== 'binary' && PARSERS.get(oid)) ||

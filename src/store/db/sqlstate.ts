@@ -6,6 +6,8 @@ export const LOCK_NOT_AVAILABLE = '55P03';
 export const READ_ONLY_TRANSACTION = '25006';
 /** A statement that was cancelled, as a rule by `statement_timeout`. */
 export const QUERY_CANCELED = '57014';
+/** A limit that an operator has set, such as `temp_file_limit`. */
+export const LIMIT_EXCEEDED = '53400';
 /** A transaction that was given up so that others could go on. */
 export const DEADLOCK_DETECTED = '40P01';
 /** A transaction that saw what others have changed since. */

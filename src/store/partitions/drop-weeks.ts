@@ -156,11 +156,11 @@ async function close(
 
 /** On a connection of its own, whose settings no other session can get. */
 async function outsideTransaction(pool: Pool, work: (db: Queryable) => Promise<void>): Promise<void> {
-  const { connectionString } = pool.options;
+  const { connectionString, options } = pool.options;
   const client = new pg.Client({
     connectionString,
     application_name: 'redrive-weeks',
-    options: `-c lock_timeout=${DETACH_TIMEOUT_MS}`,
+    options: `${options} -c lock_timeout=${DETACH_TIMEOUT_MS}`,
   });
   client.on('error', () => {});
   await client.connect();

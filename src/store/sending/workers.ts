@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** How long a worker counts as alive after it was last seen. */
@@ -20,12 +21,19 @@ export interface WorkerSelf {
   operations: Id<'operation'>[];
 }
 
-/** Says that this worker is alive, and which share of the live lane is its own: the index-th of so many. */
-export async function checkIn(db: Queryable, worker: WorkerSelf): Promise<{ index: number; of: number }> {
-  await db.query(
+/**
+ * Says that this worker is alive, and which share of the live lane is its own: the index-th of so many; `now` is the time
+ * of the database.
+ */
+export async function checkIn(
+  db: Queryable,
+  worker: WorkerSelf,
+): Promise<{ index: number; of: number; now: Date }> {
+  const seen = await db.query<{ now: Date }>(
     `insert into workers (id, host, pid, polling, operations) values ($1, $2, $3, $4, $5)
      on conflict (id) do update set seen_at = clock_timestamp(), polling = excluded.polling,
-       operations = excluded.operations`,
+       operations = excluded.operations
+     returning clock_timestamp() as now`,
     [worker.id, worker.host, worker.pid, worker.polling, worker.operations],
   );
   const { rows } = await db.query<{ id: string }>(
@@ -38,6 +46,7 @@ export async function checkIn(db: Queryable, worker: WorkerSelf): Promise<{ inde
       rows.findIndex((row) => row.id === worker.id),
     ),
     of: Math.max(1, rows.length),
+    now: onlyRow(seen).now,
   };
 }
 

@@ -267,6 +267,17 @@ test('a server that is too old is named, and nothing is done there', async () =>
   });
 });
 
+test('a time limit that the database has for statements ends no step', async () => {
+  await withMigrations({ '0001-long.sql': 'select pg_sleep(0.3);' }, async ({ database, directory }) => {
+    const name = new URL(database.url).pathname.slice(1);
+    await database.pool.query(`alter database ${name} set statement_timeout = '100ms'`);
+    expect(await migrate(database.url, { directory })).toMatchObject({
+      ok: true,
+      applied: ['0001-long.sql'],
+    });
+  });
+});
+
 type Scene = { database: TestDatabase; directory: URL; write(files: Record<string, string>): Promise<void> };
 
 async function withMigrations(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { BeginAgain, createPool, isConnectionLost, withTransaction } from '../../../src/store/db/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 
@@ -93,6 +93,15 @@ test('connections that were lost while idle are replaced before anything is done
     return (await client.query('select 1 as one')).rows;
   });
   expect({ answer, runs }).toEqual({ answer: [{ one: 1 }], runs: 1 });
+  await pool.end();
+});
+
+test.each(['57P01', '57P05', '53300'])('what began by %s begins on another connection', async (code) => {
+  const pool = createPool(database.url, { max: 1 });
+  const connect = jest.spyOn(pool as { connect(): Promise<unknown> }, 'connect');
+  connect.mockRejectedValueOnce(Object.assign(new Error('a text that says nothing'), { code }));
+  const { rows } = await withTransaction(pool, (tx) => tx.query<{ one: number }>('select 1 as one'));
+  expect(rows).toEqual([{ one: 1 }]);
   await pool.end();
 });
 

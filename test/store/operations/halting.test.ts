@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { halting } from '../../../src/activities/halting.ts';
+import { LimitsMet } from '../../../src/activities/limits-met.ts';
 import { progressOf } from '../../../src/activities/progress.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
@@ -15,13 +16,13 @@ import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
 let tenant: TestTenant;
-let context: QuietContext;
+let context: QuietContext & { limits: LimitsMet };
 let operationId: Id<'operation'>;
 
 const AWAY = Object.assign(new Error('gone'), { code: '57P01' });
 
 beforeEach(async () => {
-  context = quietContext(store.pool);
+  context = { ...quietContext(store.pool), limits: new LimitsMet() };
   tenant = await store.newTenant();
   const endpointId = await store.newEndpoint(tenant);
   const ids = await store.ingest(tenant, 2);
@@ -98,6 +99,21 @@ describe('a step that fails', () => {
   test('because something is away fails in the sight of Temporal, which tries it again', async () => {
     await expect(fail('dispatch', AWAY)).rejects.toBe(AWAY);
     expect(await state()).toMatchObject({ state: 'running', control: 'run' });
+  });
+
+  test.each(['57014', '53400'])('by the limit %s is tried for some minutes, and halts then', async (code) => {
+    const error = Object.assign(new Error('a row in it'), { code });
+    const meetIt = async (times: number) => {
+      for (let n = 0; n < times; n++) await expect(fail('select', error)).rejects.toBe(error);
+    };
+    await meetIt(19);
+    await look();
+    await meetIt(19);
+    await expect(fail('select', AWAY)).rejects.toBe(AWAY);
+    await meetIt(19);
+    expect(await state()).toMatchObject({ state: 'running' });
+    expect((await fail('select', error)).progress).toMatchObject({ state: 'halted' });
+    expect(await state()).toMatchObject({ state: 'halted', halt: { step: 'select', code } });
   });
 
   test('by a race is run once more, and halts only where that fails as well', async () => {

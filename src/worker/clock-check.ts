@@ -1,0 +1,36 @@
+import { type ClockReading, farAhead } from '../domain/sending/clock-difference.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/**
+ * Says when the clock of this machine and that of Postgres begin to differ, and when they agree again. What a worker signs
+ * bears the time of its machine, and receivers refuse what is far from theirs: that would look like their failure.
+ */
+export class ClockCheck {
+  readonly #log: Log;
+  #differs = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Compares them by a question to Postgres, whose answer says what time it is there. */
+  async around<Answer extends { now: Date }>(ask: () => Promise<Answer>): Promise<Answer> {
+    const askedAt = Date.now();
+    const answer = await ask();
+    this.compare({ askedAt, answeredAt: Date.now(), other: answer.now.getTime() });
+    return answer;
+  }
+
+  compare(reading: ClockReading): void {
+    const aheadMs = farAhead(reading);
+    const differs = aheadMs !== undefined;
+    if (differs === this.#differs) return;
+    this.#differs = differs;
+    if (differs)
+      this.#log.error(
+        { event: 'worker.clock_differs', aheadSeconds: Math.round(aheadMs / 1_000) },
+        'the clock of this machine is not that of Postgres',
+      );
+    else this.#log.info({ event: 'worker.clock_agrees' });
+  }
+}
