@@ -53,6 +53,7 @@ export class WeekKeeper {
   /** The weeks that were asked for, and when. */
   readonly #asked = new Map<string, number>();
   #droppedAt = Number.NEGATIVE_INFINITY;
+  #making: Promise<void> | undefined;
 
   constructor(deps: WeekKeeperDeps) {
     this.#deps = deps;
@@ -64,7 +65,8 @@ export class WeekKeeper {
   ask(text: string): void {
     if (askedWeek.read(text) === undefined) return;
     this.#asked.set(text, performance.now());
-    this.#wake.poke();
+    if (this.#deps.stop.aborted) this.#makeWhileStopping();
+    else this.#wake.poke();
   }
 
   /** The chore; `attempt` keeps a failure of one half from the other. */
@@ -73,12 +75,7 @@ export class WeekKeeper {
       name: 'weeks',
       wake: this.#wake,
       run: async () => {
-        await attempt('weeks', async () => {
-          const { pool } = this.#deps;
-          const { kept, failed } = await makeWeeks(this.#deps, this.#askedNow());
-          await analyzeKept(pool, transactionsOf(pool), kept);
-          if (failed !== undefined) throw failed;
-        });
+        await attempt('weeks', () => this.#make());
         if (performance.now() - this.#droppedAt < DROPS_EVERY_MS) return;
         this.#droppedAt = performance.now();
         await attempt('weeks', () => this.drop());
@@ -95,6 +92,25 @@ export class WeekKeeper {
       log[LEVELS[did]]({ event: `weeks.${did}`, ...week });
     }
     if (failed !== undefined) throw failed;
+  }
+
+  async #make(): Promise<void> {
+    const { pool } = this.#deps;
+    const { kept, failed } = await makeWeeks(this.#deps, this.#askedNow());
+    await analyzeKept(pool, transactionsOf(pool), kept);
+    if (failed !== undefined) throw failed;
+  }
+
+  /** No chore runs any more, and the last outcomes of this worker would wait for their place for ever. */
+  #makeWhileStopping(): void {
+    this.#making ??= this.#make()
+      .catch((error: unknown) =>
+        // Whoever found no place tries again, and asks again.
+        this.#deps.log.warn({ event: 'weeks.failed', code: errorCode(error) }),
+      )
+      .finally(() => {
+        this.#making = undefined;
+      });
   }
 
   #askedNow(): MissingWeek[] {

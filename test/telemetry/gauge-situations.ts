@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import { createSealer } from '../../src/sealing/sealing.ts';
 import { endpointSecretContext } from '../../src/sealing/sealing-contexts.ts';
 import { admitMasterKeys } from '../../src/store/db/installation.ts';
@@ -82,7 +82,8 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       const { pool } = engine.database;
       const it = await scene([ok]);
       await it.seed(1);
-      const id = randomUUID();
+      // By its time, in which its attempts find their place: it is sent once nobody holds it.
+      const id = uuidv7();
       // Due in a moment: until then nobody claims it, and afterwards nobody can.
       await pool.query(
         `insert into executions (id, tenant_id, delivery_id, endpoint_id, state, due_at, give_up_at)

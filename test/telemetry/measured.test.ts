@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
+import { v7 as uuidv7 } from 'uuid';
 import { startService } from '../../src/service.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { VERSION } from '../../src/version.ts';
@@ -180,7 +180,7 @@ test('the age of the live lane is that of work which a worker could do, and not 
     `insert into executions (id, tenant_id, delivery_id, endpoint_id, state, due_at, give_up_at)
      select $1, tenant_id, id, endpoint_id, 'queued', now() - interval '1 hour', 'infinity'
      from deliveries where endpoint_id = $2 limit 1`,
-    [randomUUID(), endpoint],
+    [uuidv7(), endpoint],
   );
   await shows({
     'redrive_queue_depth{lane="live",state="queued"}': 1,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { verifyReport } from '../../../clients/typescript/src/index.ts';
 import { weekOf } from '../../../src/domain/partitions/weeks.ts';
@@ -8,7 +9,8 @@ import { startTestEngine, type TestEngine } from '../../support/engine/test-engi
 import { useTemporal } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type PlayedWeeks, partitionsOf, playWeeks, WEEK_MS } from '../../support/partitions/weeks.ts';
-import { ok } from '../../support/receivers/receiver-behaviour.ts';
+import { patient } from '../../support/patience.ts';
+import { type Behaviour, held, ok } from '../../support/receivers/receiver-behaviour.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 import { closedAfterEach } from '../../support/use.ts';
@@ -32,9 +34,10 @@ async function withoutComing({ pool }: TestDatabase, tables: readonly string[]):
 async function started(
   database: TestDatabase,
   sizes: Parameters<TestEngine['addWorker']>[0] = {},
+  behaviour: Behaviour = ok,
 ): Promise<{ engine: TestEngine; scene: Scene }> {
   const engine = closing(await startTestEngine({ database, sizes }));
-  return { engine, scene: closing(await createScene(engine, [ok])) };
+  return { engine, scene: closing(await createScene(engine, [behaviour])) };
 }
 
 const event = (scene: Scene) => ({ key: scene.tenant.key, body: { type: 'a.kind', payload: { n: 1 } } });
@@ -81,6 +84,20 @@ test('what finds no week is refused or held, the week is asked for and made at o
   });
   await eventually('it is delivered', () => scene.sent() === taken + 1);
   expect(violationsOf(await readLedger(database.pool))).toEqual([]);
+});
+
+test('a worker that stops makes the week that its last outcomes find missing, and ends', async () => {
+  const { database } = await played();
+  const answers = held();
+  const { engine, scene } = await started(database, { sweepEveryMs: 3_600_000 }, answers);
+  await engine.client.expect(202, 'POST', '/api/v1/events', event(scene));
+  await eventually('it is on the wire', () => scene.sent() === 1);
+  const stopped = engine.service.stop().then(() => true);
+  await withoutComing(database, ['attempts']);
+  answers.release(ok);
+  expect(await Promise.race([stopped, delay(patient(30_000), false, { ref: false })])).toBe(true);
+  const { rows } = await database.pool.query('select state from deliveries');
+  expect(rows).toEqual([{ state: 'delivered' }]);
 });
 
 test('an event that finds no week has it made by the worker of its process without a notice, which a pooler passes on to nobody', async () => {
