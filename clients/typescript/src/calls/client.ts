@@ -27,6 +27,9 @@ export interface RedriveClient {
   watch: (path: string, options?: WatchOptions) => AsyncGenerator<StreamEvent, void, undefined>;
 }
 
+/** Held until they are answered: in Node 20 the signal of a request that has been collected ends nothing. */
+const UNANSWERED = new Set<Request>();
+
 /** Makes a client. */
 export function redriveClient({
   baseUrl = '',
@@ -37,8 +40,15 @@ export function redriveClient({
 }: ClientOptions): RedriveClient {
   const origin = baseUrl.replace(/\/+$/, '');
   const sent = { ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
-  // Called by itself: browsers refuse a `fetch` that is a method of something else.
-  const once = (request: Request) => fetch(request);
+  const once = async (request: Request) => {
+    UNANSWERED.add(request);
+    try {
+      // Called by itself: browsers refuse a `fetch` that is a method of something else.
+      return await fetch(request);
+    } finally {
+      UNANSWERED.delete(request);
+    }
+  };
   const again = retryingFetch(once, retry);
   // Lists are repeated parameters, which is what openapi-fetch makes of them.
   const calls = createClient<paths, 'application/json'>({ baseUrl: origin, headers: sent, fetch: again });
