@@ -156,6 +156,14 @@ export const ALERTS: readonly Alert[] = [
     runbook: 'audit-late.md',
   },
   {
+    name: 'RedriveClockDiffers',
+    expr: 'max by (namespace) (abs(redrive_clock_ahead_seconds)) > 60',
+    for: '2m',
+    severity: 'critical',
+    summary: 'The clock of a worker is a minute from that of Postgres: receivers will refuse what it signs.',
+    runbook: 'clock-differs.md',
+  },
+  {
     name: 'RedriveGaugesStale',
     // Where none can be read, Postgres is away. Who has never read one shows 0.
     expr: `time() - max by (namespace, part) (redrive_gauges_read_timestamp_seconds{part!="quick"}) > 300 and on (namespace) time() - ${READ_QUICK} <= 60`,

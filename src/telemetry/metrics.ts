@@ -95,6 +95,11 @@ function counted(registers: Registry[]) {
       labelNames: ['lane'],
       registers,
     }),
+    clockAhead: new Gauge({
+      name: 'redrive_clock_ahead_seconds',
+      help: 'How far the clock of this worker is ahead of that of Postgres at least; below 0 it is behind.',
+      registers,
+    }),
     operationsHalted: new Counter({
       name: 'redrive_operations_halted_total',
       help: 'Operations that were halted and wait for a human, by reason.',

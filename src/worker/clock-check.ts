@@ -1,16 +1,20 @@
-import { type ClockReading, farAhead } from '../domain/sending/clock-difference.ts';
+import { aheadAtLeast, type ClockReading, isFarApart } from '../domain/sending/clock-difference.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /**
- * Says when the clock of this machine and that of Postgres begin to differ, and when they agree again. What a worker signs
- * bears the time of its machine, and receivers refuse what is far from theirs: that would look like their failure.
+ * Shows how far the clock of this machine is from that of Postgres, and says when they begin to differ and agree again. What
+ * a worker signs bears the time of its machine, and receivers refuse what is far from theirs: that would look like their
+ * failure.
  */
 export class ClockCheck {
   readonly #log: Log;
+  readonly #metrics: Pick<Metrics, 'clockAhead'>;
   #differs = false;
 
-  constructor(log: Log) {
+  constructor({ log, metrics }: { log: Log; metrics: Pick<Metrics, 'clockAhead'> }) {
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   /** Compares them by a question to Postgres, whose answer says what time it is there. */
@@ -22,8 +26,9 @@ export class ClockCheck {
   }
 
   compare(reading: ClockReading): void {
-    const aheadMs = farAhead(reading);
-    const differs = aheadMs !== undefined;
+    const aheadMs = aheadAtLeast(reading);
+    this.#metrics.clockAhead.set(aheadMs / 1_000);
+    const differs = isFarApart(aheadMs);
     if (differs === this.#differs) return;
     this.#differs = differs;
     if (differs)

@@ -149,7 +149,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const early = new EarlySlices(sizes.bulkSlices, stop);
   const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
-  const clock = new ClockCheck(log);
+  const clock = new ClockCheck({ log, metrics });
   let share = await clock.around(() => checkIn(pool, { ...self, polling: false, operations: [] }));
   const leftBehindSlices = new EarlySlices(sizes.bulkSlices, stop);
   const leftBehind = new LeftBehind({

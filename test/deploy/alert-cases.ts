@@ -253,6 +253,11 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       at: '10m',
     },
   },
+  RedriveClockDiffers: {
+    // Behind.
+    fires: { series: { [`redrive_clock_ahead_seconds{${OF}}`]: '0x4 -200x20' }, at: '10m', labels },
+    quiet: { series: { [`redrive_clock_ahead_seconds{${OF}}`]: '0x4 -50x20' }, at: '10m' },
+  },
   RedrivePartitionsShort: {
     fires: {
       series: {

@@ -5,6 +5,7 @@ import { admitMasterKeys } from '../../src/store/db/installation.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
+import { ClockCheck } from '../../src/worker/clock-check.ts';
 import { showSlowGauges, unknownGauge } from '../../src/worker/gauges.ts';
 import { resealingChores } from '../../src/worker/resealing-chore.ts';
 import { uuidIn } from '../support/api/retries.ts';
@@ -92,6 +93,19 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
         [id, uuidIn('endpoint', it.endpoints[0].id)],
       );
       closing(await locked(engine, 'select from queue where execution_id = $1 for update', id));
+    },
+  },
+  redrive_clock_ahead_seconds: {
+    // The Postgres of the tests has the clock of this machine.
+    async apart() {
+      const metrics = createMetrics();
+      const anHourAgo = Date.now() - 3_600_000;
+      new ClockCheck({ log: createLogger({ level: 'silent' }), metrics }).compare({
+        askedAt: Date.now(),
+        answeredAt: Date.now(),
+        other: anHourAgo,
+      });
+      return metrics;
     },
   },
   redrive_retention_lag_seconds: {

@@ -9,10 +9,14 @@ export interface ClockReading {
 }
 
 /**
- * How far our clock is ahead of the other one, in milliseconds; undefined where it is not far. However long the answer
+ * How far our clock is ahead of the other one at least, in milliseconds; below 0 it is behind. However long the answer
  * took, only what lies outside of that time counts.
  */
-export function farAhead({ askedAt, answeredAt, other }: ClockReading): number | undefined {
-  const ahead = other < askedAt ? askedAt - other : Math.min(0, answeredAt - other);
-  return Math.abs(ahead) > FAR_MS ? ahead : undefined;
+export function aheadAtLeast({ askedAt, answeredAt, other }: ClockReading): number {
+  return other < askedAt ? askedAt - other : Math.min(0, answeredAt - other);
+}
+
+/** Whether clocks are so far apart that receivers will refuse what is signed by one of them. */
+export function isFarApart(aheadMs: number): boolean {
+  return Math.abs(aheadMs) > FAR_MS;
 }
