@@ -82,7 +82,7 @@ test('thousands of endpoints that hang take no more sockets than there are, and 
 });
 
 test('a single retry goes out while another tenant retries tens of thousands', async () => {
-  const big: Scene = await createScene(engine, Array(4).fill(slow(20)), { timeoutMs: 5_000 });
+  const big: Scene = await createScene(engine, Array(4).fill(slow(60)), { timeoutMs: 5_000 });
   const small: Scene = await createScene(engine, [ok]);
   closing.push(
     () => big.close(),
