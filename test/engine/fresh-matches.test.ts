@@ -16,7 +16,7 @@ const own = closedAfterEach();
 
 /** Failures of one endpoint, and a second endpoint that never had them. */
 async function scene() {
-  const made = own(await createScene(engine, [slow(20)]));
+  const made = own(await createScene(engine, [slow(80)]));
   await made.seed(COUNT);
   const fresh = await engine.client.newEndpoint(made.tenant.key, { url: made.receivers[0]?.url('/fresh') });
   const api = jackHenryAt(engine.service.url ?? '', engine.adminKey);

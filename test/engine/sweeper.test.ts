@@ -215,7 +215,7 @@ describe('an operation that waits', () => {
   });
 
   test('is woken when its unknown outcomes have been settled', async () => {
-    const it = await scene([hang], { onAmbiguous: 'hold', timeoutMs: 300 });
+    const it = await scene([hang], { onAmbiguous: 'hold', timeoutMs: 1_000 });
     await it.seed(3);
     const { id } = await it.retries.start(ALL_FAILURES);
     await eventually('it waits to be told', async () => {

@@ -3,15 +3,16 @@ import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { retriesOf, uuidIn } from '../support/api/retries.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
 import { postAck as postAckTo, signAck } from '../support/receivers/acknowledge.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import {
   type Behaviour,
   hang,
+  held,
   ok,
   okWith,
   reset,
-  slow,
   status,
 } from '../support/receivers/receiver-behaviour.ts';
 
@@ -31,7 +32,8 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
   receivers.push(receiver);
   const made = await engine.client.newEndpoint(tenant.key, {
     url: receiver.url('/hook'),
-    timeoutMs: 400,
+    // One that never answers is given up soon, any other is not, however busy the machine is.
+    timeoutMs: behaviour === hang ? 1_000 : TIME_TO_ANSWER_MS,
     retry: { maxAttempts: 3, initialMs: 10, factor: 1, capMs: 10 },
     ...(probe
       ? {
@@ -122,7 +124,7 @@ describe('an unknown delivery that is to be asked for', () => {
   });
 
   test('is not asked for under an operation that holds it', async () => {
-    const it = await scene(status(400), {}, okWith('{"result":{"processed":true}}'));
+    const it = await scene(status(400), { timeoutMs: 1_000 }, okWith('{"result":{"processed":true}}'));
     await it.becomes('failed');
     it.receiver.switchTo(hang);
     const retries = retriesOf(engine.client, it.tenant.key);
@@ -175,7 +177,7 @@ describe('an acknowledgement', () => {
   });
 
   test('of a delivery that is being sent is remembered, and its outcome makes it delivered', async () => {
-    const it = await scene(hang, { timeoutMs: 1_500, ...hold });
+    const it = await scene(hang, { timeoutMs: 5_000, ...hold });
     await it.receiver.waitFor(({ requests }) => requests.length === 1);
     expect(await postAck(ack(it))).toMatchObject({ body: { outcome: 'remembered' } });
     expect((await it.becomes('delivered')).executions[0]).toMatchObject({
@@ -192,7 +194,7 @@ describe('an acknowledgement', () => {
   });
 
   test('after the report of its operation is an addendum, and changes none of its counts', async () => {
-    const it = await scene(status(400), { reconcileWithinMs: 0 });
+    const it = await scene(status(400), { timeoutMs: 1_000, reconcileWithinMs: 0 });
     await it.becomes('failed');
     it.receiver.switchTo(hang);
     const retries = retriesOf(engine.client, it.tenant.key);
@@ -270,7 +272,8 @@ describe('an acknowledgement', () => {
 });
 
 test('a receiver that answers after the lease has ended has acknowledged it', async () => {
-  const it = await scene(slow(1_200), { timeoutMs: 3_000, ...hold });
+  const answers = held();
+  const it = await scene(answers, hold);
   await it.receiver.waitFor(({ requests }) => requests.length === 1);
   // As the sweeper does when a lease has passed, while the request is still on the wire.
   const { rows } = await engine.database.pool.query(
@@ -290,5 +293,6 @@ test('a receiver that answers after the lease has ended has acknowledged it', as
     },
   ]);
   expect((await it.show()).state).toBe('unknown');
+  answers.release(ok);
   expect((await it.becomes('delivered')).executions[0]).toMatchObject({ reason: 'acknowledged' });
 });

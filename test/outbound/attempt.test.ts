@@ -215,16 +215,16 @@ describe('the total time', () => {
     ['an interim answer and no other', behave.interimThenHang],
   ])('bounds %s, which is ambiguous', async (_title, behaviour) => {
     const receiver = await receiving(behaviour);
-    const result = await sending().send(to(receiver.url(), { timeoutMs: 150 }));
+    const result = await sending().send(to(receiver.url(), { timeoutMs: 500 }));
     expect(result).toMatchObject({ kind: 'faulted', fault: 'timeout', mayHaveArrived: true });
-    expectAbout(result, 150);
+    expectAbout(result, 500);
   });
 
   test('bounds a body that drips; the status counts', async () => {
     const receiver = await receiving(behave.drip);
-    const result = await sending().send(to(receiver.url(), { timeoutMs: 150 }));
+    const result = await sending().send(to(receiver.url(), { timeoutMs: 500 }));
     expect(result).toMatchObject({ kind: 'answered', status: 200 });
-    expectAbout(result, 150);
+    expectAbout(result, 500);
   });
 
   test('bounds the wait for a socket; a request that ends there was never sent and is no attempt', async () => {
@@ -241,7 +241,7 @@ describe('the total time', () => {
   test('closes the socket of an attempt that it ended', async () => {
     const receiver = await receiving(behave.hang);
     const client = sending();
-    await client.send(to(receiver.url(), { timeoutMs: 50 }));
+    await client.send(to(receiver.url(), { timeoutMs: 500 }));
     await receiver.waitFor(({ openConnections }) => openConnections === 0);
     expect(client.stats().inFlight).toBe(0);
   });

@@ -137,7 +137,7 @@ describe('a listener', () => {
 
   test('that does not answer in time may have got it, and its answer is too late', async () => {
     const seen: ListenedRequest[] = [];
-    const it = await listener((request) => void seen.push(request), { timeoutMs: 300 });
+    const it = await listener((request) => void seen.push(request), { timeoutMs: 1_000 });
     const delivery = await it.became(await it.send());
     expect(delivery).toMatchObject({ state: 'failed', faultCode: 'timeout' });
     expect(delivery.executions[0].mayHaveArrived).toBe(true);
@@ -173,9 +173,10 @@ describe('a listener', () => {
         fetch: (async (request: Request) => {
           if (!request.url.endsWith('/stream')) return fetch(request);
           connection = new AbortController();
-          return fetch(
-            new Request(request, { signal: AbortSignal.any([request.signal, connection.signal]) }),
-          );
+          const response = await fetch(request);
+          // Cut here: in Node 20 the signal of a request that has been collected does not reach its body.
+          const body = response.body?.pipeThrough(new TransformStream(), { signal: connection.signal });
+          return new Response(body, response);
         }) as typeof fetch,
       },
     );
@@ -185,8 +186,10 @@ describe('a listener', () => {
     expect(it.opened[1]?.secret).toBe(it.opened[0]?.secret);
     expect(it.opened[1]?.endpointId).not.toBe(it.opened[0]?.endpointId);
     expect(await it.became(await it.send())).toMatchObject({ state: 'delivered' });
-    const { body } = await engine.client.expect(200, 'GET', '/api/v1/endpoints', { key: it.key });
-    expect(body.items.map(({ id }: { id: string }) => id)).toEqual([it.opened[1]?.endpointId]);
+    await eventually('the endpoint of the lost one is gone', async () => {
+      const { body } = await engine.client.expect(200, 'GET', '/api/v1/endpoints', { key: it.key });
+      return body.items.every(({ id }: { id: string }) => id === it.opened[1]?.endpointId);
+    });
   });
 
   test('ends where somebody deletes its endpoint', async () => {
