@@ -226,7 +226,7 @@ describe('while Temporal is away', () => {
       await it.seed(2);
       const [first, second] = await it.ids();
       const before = await it.retries.start({ select: { deliveryIds: [first] } });
-      await it.receivers[0]?.waitFor(({ requests }) => requests.length === 1, 2_000);
+      await it.receivers[0]?.waitFor(({ requests }) => requests.length === 1);
       await eventually(
         'it is delivered',
         async () => (await it.retries.show(before.id)).counts.delivered === 1,
@@ -238,7 +238,7 @@ describe('while Temporal is away', () => {
       expect(await it.retries.ended(before.id)).toMatchObject({ state: 'completed' });
       proxy.cut();
       const during = await it.retries.start({ select: { deliveryIds: [second] } });
-      await it.receivers[0]?.waitFor(({ requests }) => requests.length === 2, 2_000);
+      await it.receivers[0]?.waitFor(({ requests }) => requests.length === 2);
       await eventually(
         'it is delivered',
         async () => (await it.retries.show(during.id)).counts.delivered === 1,
