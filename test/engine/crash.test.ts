@@ -122,7 +122,7 @@ describe('an endpoint that is tried once, and a worker that is killed', () => {
     const ITEMS = 1_500;
     const engine = await engineWith({ roles: { api: true, worker: false } });
     const child = await workerProcess(engine);
-    const it = await sceneOn(engine, Array(2).fill(slow(100)), {
+    const it = await sceneOn(engine, Array(2).fill(slow(250)), {
       timeoutMs: patient(1_000),
       retry: { maxAttempts: 1, initialMs: 10, factor: 1, capMs: 10 },
     });

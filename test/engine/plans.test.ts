@@ -133,7 +133,7 @@ describe('a plan', () => {
   test('sends nothing more where its endpoint gets another address in the middle; what was shown is sent on under a new policy', async () => {
     const it = await scene([ok]);
     const plans = plansOf(engine, it);
-    await it.seed(40);
+    await it.seed(100);
     const plan = await plans.made((await plans.ask({ ...ALL_FAILURES, options: { ratePerSecond: 10 } })).id);
     const change = (body: object) =>
       engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${it.endpoints[0].id}`, {
@@ -148,7 +148,7 @@ describe('a plan', () => {
     await change({ url: it.receivers[0]?.url('/moved') });
     const ended = await it.retries.ended(plan.operationId);
     const { delivered, ignored, expected } = ended.counts;
-    expect([expected, delivered + ignored]).toEqual([40, 40]);
+    expect([expected, delivered + ignored]).toEqual([100, 100]);
     expect(ignored).toBeGreaterThan(0);
     expect(ended.remainder).toEqual({ count: ignored, byReason: { endpoint_changed: ignored } });
     expect(it.receivers[0]?.requests.filter(({ path }) => path !== '/hook')).toEqual([]);

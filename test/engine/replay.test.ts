@@ -90,7 +90,7 @@ describe('the record of an operation in Temporal', () => {
   });
 
   test('is readable: what it is, whose, how far, and what comes next', async () => {
-    it.receivers[0]?.switchTo(slow(50));
+    it.receivers[0]?.switchTo(slow(400));
     await it.seed(200);
     const { id, workflowId } = await it.retries.start({ select: { filter: {} } });
     await eventually('it is under way', () => it.sent() > 10);

@@ -86,7 +86,7 @@ describe('a run that is gone', () => {
   });
 
   test('is started again where it was terminated in the middle, and nothing is sent twice', async () => {
-    const it = await scene([slow(100)]);
+    const it = await scene([slow(300)]);
     await it.seed(300);
     const { id, workflowId } = await it.retries.start(ALL_FAILURES);
     await eventually('it is under way', () => it.sent() > 40);

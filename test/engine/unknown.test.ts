@@ -3,7 +3,7 @@ import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { retriesOf, uuidIn } from '../support/api/retries.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
+import { patient, TIME_TO_ANSWER_MS } from '../support/patience.ts';
 import { postAck as postAckTo, signAck } from '../support/receivers/acknowledge.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import {
@@ -109,7 +109,7 @@ describe('an unknown delivery that is to be asked for', () => {
   });
 
   test('is asked for again while the answer says nothing, within the window, and then needs a decision', async () => {
-    const it = await scene(reset, { reconcileWithinMs: 2_500 }, status(503));
+    const it = await scene(reset, { reconcileWithinMs: patient(5_000) }, status(503));
     const asked = () => it.receiver.requests.filter(({ path }) => path.startsWith('/status')).length;
     await it.receiver.waitFor(() => asked() >= 2);
     expect((await it.show()).state).toBe('unknown');
