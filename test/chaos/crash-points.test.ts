@@ -43,9 +43,9 @@ function itemsFor(point: CrashPoint): number {
   return point === 'frozen' || point === 'hashed' ? ITEMS_OF_CHUNKS : ITEMS;
 }
 
-async function scene(engine: TestEngine, items: number) {
+async function scene(engine: TestEngine, items: number, timeoutMs: number) {
   const it = await createScene(engine, [slow(20), slow(20)], {
-    timeoutMs: 600,
+    timeoutMs,
     retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
   });
   // Told at the end, once, whatever has crashed.
@@ -66,7 +66,8 @@ async function scene(engine: TestEngine, items: number) {
 async function survives(point: WorkerCrashPoint) {
   const engine = await startTestEngine({ roles: { api: true, worker: false }, sizes: SIZES });
   const items = itemsFor(point);
-  const it = await scene(engine, items);
+  // Its leases end soon.
+  const it = await scene(engine, items, 600);
   const worker = crashing(engine, { api: false, worker: true }, point, point === 'requested' ? 30 : 0);
   try {
     await worker.firstLine;
@@ -125,7 +126,7 @@ test('a worker that crashes at any of them leaves nothing undone, nothing lost, 
 
 test('an API that crashes after the commit has accepted: the repeat gets its answer, and a sweeper starts the run', async () => {
   const engine = await startTestEngine({ roles: { api: true, worker: true }, sizes: SIZES });
-  const it = await scene(engine, ITEMS);
+  const it = await scene(engine, ITEMS, TIME_TO_ANSWER_MS);
   const api = crashing(engine, { api: true, worker: false }, 'accepted', 0);
   try {
     const url = (await api.firstLine).split(' ')[1];

@@ -337,8 +337,8 @@ describe('a reservation', () => {
     for (const [n, id] of [...ids, operationId].entries())
       expect(mostInASecond(sent.get(id) ?? [])).toBeLessThanOrEqual([...rates, 40][n] ?? 0);
     const all = sent.get(operationId) ?? [];
-    expect(all.length).toBeGreaterThanOrEqual(80);
-    for (const id of [...ids, free]) expect(sent.get(id)?.length).toBeGreaterThan(5);
+    expect(patient(all.length)).toBeGreaterThanOrEqual(80);
+    for (const id of [...ids, free]) expect(patient(sent.get(id)?.length ?? 0)).toBeGreaterThan(5);
   });
 
   test('of many endpoints by many senders, refunds and floors among them, never ends in a deadlock', async () => {
