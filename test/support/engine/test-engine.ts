@@ -3,6 +3,7 @@ import { type Service, type ServiceOptions, startService } from '../../../src/se
 import { createLogger, type Log } from '../../../src/telemetry/log.ts';
 import type { WorkerSizes } from '../../../src/worker/worker.ts';
 import { createTestClient, type TestClient } from '../api/test-client.ts';
+import { patient } from '../patience.ts';
 import { createTestDatabase, type TestDatabase } from '../store/test-database.ts';
 
 /** The whole service in this process, on a database of its own and task queues of its own. */
@@ -17,6 +18,12 @@ export interface TestEngine {
   addWorker(sizes?: Partial<WorkerSizes>): Promise<Service>;
   close(): Promise<void>;
 }
+
+/**
+ * Leases that a worker in this process never loses to a busy machine: beside a test and its receivers an outcome may take
+ * seconds to be written, and would then be one that nobody knows. A worker process has those of the product.
+ */
+const LEASE = { startWithinMs: 5_000, marginMs: patient(5_000) } satisfies WorkerSizes['lease'];
 
 /** Starts API and worker over the run's real Postgres and Temporal. */
 export async function startTestEngine({
@@ -71,7 +78,8 @@ export async function startTestEngine({
     ...(surfaces ? { surfaces } : {}),
     ...(consoleFiles === undefined ? {} : { consoleFiles }),
   };
-  const service = await startService(options);
+  const inThisProcess = (own: Partial<WorkerSizes> = {}) => ({ lease: LEASE, ...options.sizes, ...own });
+  const service = await startService({ ...options, sizes: inThisProcess() });
   const client = await createTestClient(service.url ?? '', adminKey);
   const workers: Service[] = [];
   return {
@@ -85,7 +93,7 @@ export async function startTestEngine({
       const worker = await startService({
         ...options,
         roles: { api: false, worker: true },
-        sizes: { ...options.sizes, ...own },
+        sizes: inThisProcess(own),
       });
       workers.push(worker);
       return worker;
