@@ -79,8 +79,11 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   bodyOptional?: true;
   /** Its body is read by the handler while it arrives, however long it is: its content types, and the words for it. */
   upload?: { types: readonly string[]; description: string };
-  /** Its answer may wait for something that somebody else does: it has no turn among reads, which others would wait for. */
-  waits?: true;
+  /**
+   * Whether it takes a turn among reads; a `get` does by itself. One that reads by the filter of its caller has to, and one
+   * whose answer waits for what somebody else does must not: others would wait for it.
+   */
+  takesTurn?: boolean;
   /** Limits of its body, where they differ from those of every body. */
   bodyLimits?: BodyLimits;
   /** Headers that the call reads, by name, with their meanings. */

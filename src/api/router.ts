@@ -10,7 +10,7 @@ import type { Authenticated } from './authentication/caller.ts';
 import { type ClientAddress, clientAddress } from './authentication/client-address.ts';
 import { type FailureLimit, limitFailures } from './authentication/failed-authentication.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './limits/rate-limit.ts';
-import { createReadTurns, type ReadTurns } from './limits/read-turns.ts';
+import { createReadTurns, type ReadTurns, takesTurn } from './limits/read-turns.ts';
 import { type PlaceKind, StreamPlaces } from './limits/stream-places.ts';
 import { isProblem, type Problem, problem, sendRendered } from './problems/problem.ts';
 import { PROBLEMS } from './problems/problem-table.ts';
@@ -212,7 +212,7 @@ async function answer(
   if (upload && isProblem(upload)) return refused(deps, route, requestId, who?.tenant?.id, upload);
   const outcome = upload
     ? await takeUpload(upload, call, req, route, () => whyEnded(deps, route, request))
-    : route.method === 'get' && !route.waits && who?.tenant
+    : takesTurn(route) && who?.tenant
       ? await limits.reads(who.tenant.id, () => route.handler(call))
       : await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)

@@ -1,4 +1,5 @@
 import { type Problem, problem } from '../problems/problem.ts';
+import type { Route } from '../route.ts';
 import { createTurns, inTurnWithin, turnsOf } from './turns.ts';
 
 /** How many reads go on at a time in one process, and how long one waits for its turn. */
@@ -13,6 +14,11 @@ const LIMITS: ReadLimits = { all: 12, ofTenant: 5, waitMs: 10_000 };
 
 /** Reads in its turn, or says that there was none in time. */
 export type ReadTurns = <Result>(tenantId: string, read: () => Promise<Result>) => Promise<Result | Problem>;
+
+/** Whether a call of this route is a read that takes its turn. */
+export function takesTurn({ method, takesTurn: stated }: Pick<Route, 'method' | 'takesTurn'>): boolean {
+  return stated ?? method === 'get';
+}
 
 /**
  * The turns of reads. What one costs is up to its filter, and Postgres ends it only after a while: without turns the

@@ -120,6 +120,7 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
       ...read,
       method: 'post',
       path: `${PATH}/search`,
+      takesTurn: true,
       summary: 'Search the events of a subscription',
       request: { params, body: SearchRequest },
       bodyOptional: true,

@@ -101,6 +101,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
     route({
       method: 'post',
       path: PATH,
+      takesTurn: true,
       summary: 'Replay a source and time range',
       description:
         'Asynchronous. Deliveries that succeeded are skipped, and so are those whose payload is gone.',

@@ -1,33 +1,74 @@
+import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { createReadTurns } from '../../../src/api/limits/read-turns.ts';
 import { useApi } from '../../support/api/use-api.ts';
 import { eventually } from '../../support/eventually.ts';
+import { BASE } from '../../support/surfaces/jack-henry.ts';
 
 const MANY = 25;
 const api = useApi({ readLimits: { all: 6, ofTenant: 3, waitMs: 60_000 } });
 
-test('reads of one tenant that do not end leave connections to its writes, and to everybody else', async () => {
-  const other = await api.newTenant();
-  const client = await api.database.pool.connect();
-  const reads: Promise<{ status: number }>[] = [];
-  try {
-    await client.query('begin; lock table audit_checkpoints in access exclusive mode');
-    for (let n = 0; n < MANY; n += 1) reads.push(api.call('GET', '/api/v1/audit/checkpoints'));
-    await eventually('some wait in Postgres', async () => {
-      const { rows } = await client.query(
-        `select count(*)::int as waiting from pg_locks where relation = 'audit_checkpoints'::regclass and not granted`,
-      );
-      return rows[0].waiting === 3;
-    });
-    const event = { body: { type: 'a', payload: 1 } };
-    expect(await api.call('POST', '/api/v1/events', event)).toMatchObject({ status: 202 });
-    expect(await api.call('GET', '/api/v1/events', { key: other.key })).toMatchObject({ status: 200 });
-  } finally {
-    await client.query('rollback');
-    client.release();
-  }
-  expect((await Promise.all(reads)).map(({ status }) => status)).toEqual(Array(MANY).fill(200));
-});
+/** Reads of a tenant, of tables that can be kept from being read, by calls of every kind. */
+const READS: Record<string, { table: string; method: string; path: string; body?: unknown; status: number }> =
+  {
+    'a list': { table: 'audit_checkpoints', method: 'GET', path: '/api/v1/audit/checkpoints', status: 200 },
+    'what is settled by a filter': {
+      table: 'deliveries',
+      method: 'POST',
+      path: '/api/v1/deliveries/resolve',
+      body: { outcome: 'failed', reason: 'looked', select: { filter: {} }, confirm: true },
+      status: 200,
+    },
+    'what is estimated by a filter': {
+      table: 'undelivered',
+      method: 'POST',
+      path: '/v1/replays',
+      body: { source_id: 'a', time_range: { since: '2026-01-01T00:00:00Z', until: '2026-01-02T00:00:00Z' } },
+      status: 202,
+    },
+    'a search': {
+      table: 'deliveries',
+      method: 'POST',
+      path: `${BASE}/{tenant}/events/${randomUUID()}/search`,
+      body: {},
+      status: 200,
+    },
+  };
+
+test.each(Object.entries(READS))(
+  'reads of one tenant that do not end leave connections to its writes, and to everybody else: %s',
+  async (_, { table, method, path, body, status }) => {
+    const [one, other] = [await api.newTenant(), await api.newTenant()];
+    const client = await api.database.pool.connect();
+    const reads: Promise<{ status: number }>[] = [];
+    try {
+      await client.query(`begin; lock table ${table} in access exclusive mode`);
+      for (let n = 0; n < MANY; n += 1)
+        reads.push(
+          api.call(method, path.replace('{tenant}', one.tenant.id), {
+            key: one.key,
+            body,
+            ...(method === 'POST' ? { headers: { 'idempotency-key': `${n}` } } : {}),
+          }),
+        );
+      await eventually('some wait in Postgres', async () => {
+        const { rows } = await client.query(
+          `select count(distinct pid)::int as waiting from pg_locks where not granted and database = (select oid
+             from pg_database where datname = current_database())`,
+        );
+        return rows[0].waiting === 3;
+      });
+      const endpoint = { handle: 'made-meanwhile', url: 'https://hooks.example/1' };
+      const made = await api.call('POST', '/api/v1/endpoints', { key: one.key, body: endpoint });
+      expect(made).toMatchObject({ status: 201 });
+      expect(await api.call('GET', '/api/v1/endpoints', { key: other.key })).toMatchObject({ status: 200 });
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+    expect((await Promise.all(reads)).map((read) => read.status)).toEqual(Array(MANY).fill(status));
+  },
+);
 
 test('whoever waits for a plan takes no turn from others', async () => {
   // Nobody makes it: no worker runs.

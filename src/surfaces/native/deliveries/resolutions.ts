@@ -113,6 +113,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       ...write,
       method: 'post',
       path: PATH,
+      takesTurn: true,
       summary: 'Settle deliveries whose outcome is unknown',
       description: `Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key. ${HELD}`,
       request: { body: BulkResolution },

@@ -111,7 +111,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
       method: 'get',
       path: `${PATH}/{id}`,
       summary: 'Show a plan',
-      waits: true,
+      takesTurn: false,
       request: {
         params: planParams,
         query: z.strictObject({
