@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { openApiDocument } from '../../src/api/documents/openapi.ts';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { problemOfException } from '../../src/api/problems/unexpected-failure.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import { makeApiDocument } from '../support/api/api-document.ts';
 import { startTestApi } from '../support/api/test-api.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
@@ -106,7 +107,7 @@ describe('the table of errors', () => {
   });
 
   test('has every code that documentation of routes names, and no other', async () => {
-    const text = JSON.stringify(openApiDocument(apiRoutes(api.deps, SURFACES), 'test'));
+    const text = JSON.stringify(makeApiDocument());
     const unused = Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``));
     // These two belong to no route: nothing was found that could document them.
     expect(new Set(unused)).toEqual(new Set(['method_not_allowed', 'route_not_found']));
@@ -114,8 +115,25 @@ describe('the table of errors', () => {
 });
 
 describe('the OpenAPI document', () => {
+  test('has nothing but valid schemas', () => {
+    const { components, paths } = makeApiDocument() as Record<'components' | 'paths', object>;
+    const ajv = new Ajv2020({ strict: false });
+    const faults: unknown[] = [];
+    const walk = (node: unknown, at: string): void => {
+      if (typeof node !== 'object' || node === null) return;
+      for (const [name, inner] of Object.entries(node)) {
+        if (name === 'schema' && !ajv.validateSchema(inner)) faults.push(`${at}: ${ajv.errorsText()}`);
+        walk(inner, `${at}/${name}`);
+      }
+    };
+    for (const [name, schema] of Object.entries((components as { schemas: object }).schemas))
+      walk({ schema }, name);
+    walk(paths, 'paths');
+    expect(faults).toEqual([]);
+  });
+
   test('describes every property, with an example', () => {
-    const document = openApiDocument(apiRoutes(api.deps, SURFACES), 'test') as {
+    const document = makeApiDocument() as {
       components: { schemas: Record<string, object> };
     };
     const bare: string[] = [];

@@ -62,6 +62,7 @@ export async function startTestEnvironment(packages?: URL): Promise<TestEnvironm
       REDRIVE_TEST_POSTGRES_LOG: join(dataDir, 'postgres.log'),
       REDRIVE_TEST_TEMPLATE: TEMPLATE,
       REDRIVE_TEST_TEMPORAL_ADDRESS: temporal.address,
+      REDRIVE_TEST_API_DOCUMENT: join(dataDir, 'openapi.json'),
       REDRIVE_TEST_CHILDREN: children.folder,
       ...(bundle && { REDRIVE_TEST_WORKFLOW_BUNDLE: bundle }),
       ...(packages && { REDRIVE_TEST_POSTGRES_PACKAGES: packages.href }),

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { openApiDocument } from '../../src/api/documents/openapi.ts';
-import { apiRoutes } from '../../src/api/server.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { planNext } from '../../src/operations/plans/make-plan.ts';
 import { loadPlan } from '../../src/store/plans/plans.ts';
-import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import { makeApiDocument } from '../support/api/api-document.ts';
 import { requestMembers } from '../support/api/request-members.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { useApi } from '../support/api/use-api.ts';
@@ -186,9 +184,7 @@ function actorOf({ delivery }: Pick<Row, 'delivery'>): string {
   return showId('key', anyId(delivery));
 }
 
-const members = requestMembers(
-  openApiDocument(apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES), 'test'),
-);
+const members = requestMembers(makeApiDocument());
 
 /** Microseconds behind the second: three times two rows within one millisecond, and others near them. */
 const MICROS: Record<'accepted' | 'attempted' | 'ended', number[]> = {

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { ApiDeps } from '../../../src/api/api-deps.ts';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
-import { openApiDocument } from '../../../src/api/documents/openapi.ts';
 import { listen } from '../../../src/api/listen.ts';
-import { apiRoutes, createApi } from '../../../src/api/server.ts';
+import { createApi } from '../../../src/api/server.ts';
 import { type Scope, TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
 import { ID_PREFIXES, type Id, readId } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
@@ -18,6 +17,7 @@ import { createLogger } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { anyId } from '../store/any-id.ts';
 import { createTestDatabase, type TestDatabase } from '../store/test-database.ts';
+import { apiDocument } from './api-document.ts';
 import { createResponseCheck, type ResponseCheck } from './response-check.ts';
 
 /** An answer whose form has been checked against the OpenAPI document. */
@@ -98,7 +98,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     ...overrides,
   };
   let url = '';
-  const check = createResponseCheck(openApiDocument(apiRoutes(deps, SURFACES), deps.version));
+  const check = createResponseCheck(await apiDocument());
   const server = await listen(createApi(deps, SURFACES), '127.0.0.1', 0);
   url = `http://127.0.0.1:${server.port}`;
   const adminKey = makeApiKey();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Service, type ServiceOptions, startService } from '../../../src/service.ts';
 import { createLogger, type Log } from '../../../src/telemetry/log.ts';
 import type { WorkerSizes } from '../../../src/worker/worker.ts';
+import { apiDocument } from '../api/api-document.ts';
 import { createTestClient, type TestClient } from '../api/test-client.ts';
 import { patient } from '../patience.ts';
 import { createTestDatabase, type TestDatabase } from '../store/test-database.ts';
@@ -80,7 +81,11 @@ export async function startTestEngine({
   };
   const inThisProcess = (own: Partial<WorkerSizes> = {}) => ({ lease: LEASE, ...options.sizes, ...own });
   const service = await startService({ ...options, sizes: inThisProcess() });
-  const client = await createTestClient(service.url ?? '', adminKey);
+  const client = await createTestClient(
+    service.url ?? '',
+    adminKey,
+    surfaces ? undefined : await apiDocument(),
+  );
   const workers: Service[] = [];
   return {
     database,

@@ -1,3 +1,4 @@
+import { apiDocument } from '../api/api-document.ts';
 import { createResponseCheck } from '../api/response-check.ts';
 
 /** An answer of the surface, as it was on the wire. */
@@ -18,7 +19,7 @@ export type ZenClient = (method: string, path: string, request?: ZenRequest) => 
 /** A client of the service at `url` that shows `key` as a bearer unless told otherwise. */
 export async function createZenClient(url: string, key: string): Promise<ZenClient> {
   // biome-ignore lint/suspicious/noExplicitAny: the document describes itself
-  const document: any = await (await fetch(`${url}/openapi.json`)).json();
+  const document: any = await apiDocument();
   const check = createResponseCheck(document);
   const served = Object.keys(document.paths)
     .filter((path) => path.startsWith('/v1/'))
