@@ -50,10 +50,11 @@ export async function writeList<Item>(
   return written;
 }
 
-async function* upTo<Item>(
+/** The items of a list, page by page; `onCut` is told where it has more. */
+export async function* upTo<Item>(
   limit: number,
   page: (query: PageQuery) => Promise<Page<Item>>,
-  onCut: (cursor: string) => void,
+  onCut?: (cursor: string) => void,
 ): AsyncGenerator<Item> {
   let left = limit;
   let cursor: string | undefined;
@@ -65,7 +66,7 @@ async function* upTo<Item>(
     yield* items;
     left -= items.length;
     cursor = nextCursor ?? undefined;
-    if (left <= 0 && cursor !== undefined) return onCut(cursor);
+    if (left <= 0 && cursor !== undefined) return onCut?.(cursor);
   } while (cursor !== undefined);
 }
 

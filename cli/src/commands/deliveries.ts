@@ -1,6 +1,7 @@
 import { answerOf, errorOf } from '@redrive/client';
 import { argument, type Command, choice, command, optional, value } from '../command/command.ts';
 import { CONSENT_FLAGS, confirmedNumber } from '../command/confirm.ts';
+import { endpointColumn } from '../command/endpoint-column.ts';
 import {
   FILTER_FLAGS,
   type FilterFlags,
@@ -40,7 +41,7 @@ const listing = command({
       [
         { head: 'delivery', cell: ({ id }) => id },
         { head: 'state', cell: ({ state }) => state },
-        { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+        await endpointColumn(context),
         { head: 'type', cell: ({ event }) => event.type },
         { head: 'accepted', cell: ({ acceptedAt }) => shownTime(acceptedAt) },
         { head: 'attempts', cell: ({ attempts }) => attempts, right: true },

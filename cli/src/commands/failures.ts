@@ -1,5 +1,6 @@
 import { answerOf } from '@redrive/client';
 import { type Command, command, list } from '../command/command.ts';
+import { endpointColumn } from '../command/endpoint-column.ts';
 import { FILTER_FLAGS, filterQuery, filterWords } from '../command/filter-flags.ts';
 import type { Column } from '../core/table.ts';
 import { whole } from '../core/text.ts';
@@ -16,8 +17,7 @@ type Group = {
   count: number;
 };
 
-const COLUMNS: Readonly<Record<(typeof BY)[number], Column<Group>>> = {
-  endpoint: { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+const COLUMNS: Readonly<Record<Exclude<(typeof BY)[number], 'endpoint'>, Column<Group>>> = {
   cause: { head: 'cause', cell: ({ faultCode }) => faultCode },
   status: { head: 'status', cell: ({ httpStatus }) => httpStatus, right: true },
   type: { head: 'type', cell: ({ eventType }) => eventType },
@@ -36,7 +36,8 @@ const failures = command({
     by: list('<group>', 'told apart by these; endpoint,cause where left out', { choices: BY }),
   },
   covers: ['GET /api/v1/failures/groups'],
-  async run({ api, out, speaker }, { flags }) {
+  async run(context, { flags }) {
+    const { api, out, speaker } = context;
     const { by = ['endpoint', 'cause'], ...filter } = flags;
     const { calls } = await api();
     const query = filterQuery(filter);
@@ -47,8 +48,9 @@ const failures = command({
       }),
     );
     if (out.form === 'json') return out.one(answer);
-    await out.list(answer.groups, [
-      ...by.map((name) => COLUMNS[name]),
+    const endpoint = by.includes('endpoint') ? await endpointColumn(context) : undefined;
+    await out.list<Group>(answer.groups, [
+      ...by.flatMap((name) => (name === 'endpoint' ? (endpoint ?? []) : COLUMNS[name])),
       { head: 'deliveries', cell: ({ count }) => whole(count), right: true },
     ]);
     const { others } = answer;

@@ -1,22 +1,26 @@
 import { answerOf, type components } from '@redrive/client';
 import { argument, type Command, command, list, value } from '../command/command.ts';
+import { endpointColumn } from '../command/endpoint-column.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
 import type { Column } from '../core/table.ts';
 import { whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
+import type { Context } from '../shell/context.ts';
 
 /** An outage in a list. */
 export type OutageSummary = components['schemas']['OutageSummary'];
 
 /** Columns of outages. */
-export const OUTAGE_COLUMNS: Column<OutageSummary>[] = [
-  { head: 'outage', cell: ({ id }) => id },
-  { head: 'endpoint', cell: ({ endpointId }) => endpointId },
-  { head: 'cause', cell: ({ cause }) => cause },
-  { head: 'state', cell: ({ state }) => state },
-  { head: 'from', cell: ({ window }) => shownTime(window.from) },
-  { head: 'to', cell: ({ window }) => shownTime(window.to) },
-];
+export async function outageColumns(context: Context): Promise<Column<OutageSummary>[]> {
+  return [
+    { head: 'outage', cell: ({ id }) => id },
+    await endpointColumn(context),
+    { head: 'cause', cell: ({ cause }) => cause },
+    { head: 'state', cell: ({ state }) => state },
+    { head: 'from', cell: ({ window }) => shownTime(window.from) },
+    { head: 'to', cell: ({ window }) => shownTime(window.to) },
+  ];
+}
 
 const listing = command({
   path: ['outages', 'list'],
@@ -39,7 +43,7 @@ const listing = command({
       context,
       flags,
       (page) => answerOf(calls.GET('/api/v1/outages', { params: { query: { ...query, ...page } } })),
-      OUTAGE_COLUMNS,
+      await outageColumns(context),
     );
   },
 });

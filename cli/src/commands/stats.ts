@@ -1,5 +1,6 @@
 import { answerOf } from '@redrive/client';
 import { type Command, choice, command, list, value } from '../command/command.ts';
+import { endpointColumn } from '../command/endpoint-column.ts';
 import { whole } from '../core/text.ts';
 import { parseWhen, shownTime } from '../core/times.ts';
 
@@ -33,7 +34,8 @@ const attempts = command({
     endpoint: list('<endpoint>', 'at these endpoints'),
   },
   covers: ['GET /api/v1/stats/attempts'],
-  async run({ api, out, speaker }, { flags }) {
+  async run(context, { flags }) {
+    const { api, out, speaker } = context;
     const { calls } = await api();
     const query = {
       ...rangeOf(flags),
@@ -43,7 +45,7 @@ const attempts = command({
     const shown = await answerOf(calls.GET('/api/v1/stats/attempts', { params: { query } }));
     if (out.form === 'json') return out.one(shown);
     await out.list(shown.series, [
-      { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+      await endpointColumn(context),
       { head: 'outcome', cell: ({ outcome }) => outcome },
       { head: 'cause', cell: ({ faultCode }) => faultCode },
       { head: 'type', cell: ({ eventType }) => eventType },

@@ -1,11 +1,12 @@
 import { answerOf, hasCode } from '@redrive/client';
 import { type Command, command, onOff } from '../command/command.ts';
+import { endpointColumn } from '../command/endpoint-column.ts';
 import { Away } from '../core/away.ts';
 import type { Column } from '../core/table.ts';
 import { safe, whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
-import { OUTAGE_COLUMNS, type OutageSummary } from './outages.ts';
+import { type OutageSummary, outageColumns } from './outages.ts';
 import { OPERATION_COLUMNS } from './retry/operation-columns.ts';
 import type { Progress } from './retry/progress-view.ts';
 
@@ -91,7 +92,7 @@ const status = command({
       );
       await section(context, 'Open operations', operations, OPERATION_COLUMNS);
       await section(context, 'Plans that nobody has executed', plans, OPERATION_COLUMNS);
-      await section(context, 'Outages', outages, OUTAGE_COLUMNS);
+      await section(context, 'Outages', outages, await outageColumns(context));
     }
     // Said in any case: whatever reads the first of many would take them for all.
     if (isCut(operations))
@@ -151,6 +152,7 @@ async function follow(context: Context): Promise<void> {
   const { out, speaker } = context;
   const { watch } = await context.api();
   const now = () => shownTime(context.now().toISOString());
+  const endpoint = await endpointColumn(context);
   const away = new Away();
   const stream = watch('/api/v1/stream', {
     onConnection: ({ up }) => {
@@ -169,7 +171,8 @@ async function follow(context: Context): Promise<void> {
             `${now()}  ${safe(id)}  ${safe(state)}  ${whole(counts.delivered)} of ${whole(counts.expected)} delivered, ${whole(counts.failed)} failed`,
         ),
         ...outages.map(
-          ({ id, state, endpointId }) => `${now()}  ${safe(id)}  ${safe(state)}  ${safe(endpointId)}`,
+          (outage) =>
+            `${now()}  ${safe(outage.id)}  ${safe(outage.state)}  ${safe(String(endpoint.cell(outage)))}`,
         ),
       ]);
   }

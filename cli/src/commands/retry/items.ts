@@ -1,5 +1,6 @@
 import { answerOf, type components, errorOf } from '@redrive/client';
 import { allOf, argument, command, list, onOff } from '../../command/command.ts';
+import { endpointColumn } from '../../command/endpoint-column.ts';
 import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
 import { queryString } from '../../command/query.ts';
 import { usage } from '../../core/stop.ts';
@@ -24,9 +25,9 @@ const ITEM_STATES = allOf<Item['state'] | 'excluded'>({
 
 type Loose = Record<string, unknown>;
 
-const ITEM_COLUMNS: Column<Loose>[] = [
+const itemColumns = (endpoint: Column<Loose>): Column<Loose>[] => [
   { head: 'delivery', cell: ({ deliveryId }) => deliveryId },
-  { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+  endpoint,
   { head: 'type', cell: ({ eventType }) => eventType },
   { head: 'state', cell: ({ kind, state }) => (kind === 'exclusion' ? 'excluded' : state) },
   { head: 'why', cell: ({ reason, faultCode }) => reason ?? faultCode },
@@ -34,9 +35,9 @@ const ITEM_COLUMNS: Column<Loose>[] = [
   { head: 'attempts', cell: ({ attempts }) => attempts, right: true },
 ];
 
-const PLAN_ITEM_COLUMNS: Column<Loose>[] = [
+const planItemColumns = (endpoint: Column<Loose>): Column<Loose>[] => [
   { head: 'delivery', cell: ({ deliveryId }) => deliveryId },
-  { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+  endpoint,
   { head: 'type', cell: ({ eventType }) => eventType },
   { head: 'risks', cell: ({ risks }) => risks },
   { head: 'left out for', cell: ({ leftOutFor }) => leftOutFor },
@@ -84,7 +85,7 @@ export const retryItems = command({
           gone += shown.gone;
           return shown;
         },
-        PLAN_ITEM_COLUMNS,
+        planItemColumns(await endpointColumn(context)),
       );
       if (gone > 0)
         context.speaker.say(`Not listed: ${whole(gone)} whose events are past their term and gone.`);
@@ -113,7 +114,7 @@ export const retryItems = command({
         answerOf(
           calls.GET('/api/v1/retries/{id}/items', { params: { path: { id }, query: { ...query, ...page } } }),
         ),
-      ITEM_COLUMNS,
+      itemColumns(await endpointColumn(context)),
     );
   },
 });
