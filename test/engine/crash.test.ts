@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import type { ChildScript } from '../support/child-script.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { PATIENT_LEASE, startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
@@ -31,8 +31,11 @@ async function sceneOn(
   return scene;
 }
 
-async function workerProcess(engine: TestEngine): Promise<ChildScript> {
-  const child = await startWorkerProcess(engine);
+async function workerProcess(
+  engine: TestEngine,
+  sizes?: Parameters<typeof startWorkerProcess>[1],
+): Promise<ChildScript> {
+  const child = await startWorkerProcess(engine, sizes);
   closing.push(() => {
     if (child.process.exitCode === null) child.process.kill('SIGKILL');
     return child.ended;
@@ -157,7 +160,7 @@ describe('a worker process that is asked to end in the middle of a bulk retry', 
   test('takes nothing more, records what is on the wire, and ends by itself; nothing is sent twice', async () => {
     const ITEMS = 800;
     const engine = await engineWith({ roles: { api: true, worker: false } });
-    const child = await workerProcess(engine);
+    const child = await workerProcess(engine, { lease: PATIENT_LEASE });
     const it = await sceneOn(engine, Array(2).fill(slow(120)), {});
     await it.seed(ITEMS);
     const { id } = await it.retries.start(ALL_FAILURES);

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { ALL_FAILURES, createScene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine } from '../../support/engine/test-engine.ts';
+import { PATIENT_LEASE, startTestEngine } from '../../support/engine/test-engine.ts';
 import { startWorkerProcess } from '../../support/engine/worker-process.ts';
 import { slow } from '../../support/receivers/receiver-behaviour.ts';
 
@@ -13,7 +13,11 @@ test('a worker that runs out of files blames no endpoint: everything is delivere
   const ITEMS = 600;
   const engine = await startTestEngine({ roles: { api: true, worker: false } });
   closing.push(() => engine.close());
-  const worker = await startWorkerProcess(engine, { socketsPerSlice: 256 }, { openFiles: 192 });
+  const worker = await startWorkerProcess(
+    engine,
+    { socketsPerSlice: 256, lease: PATIENT_LEASE },
+    { openFiles: 192 },
+  );
   closing.push(() => {
     worker.process.kill('SIGKILL');
     return worker.ended;

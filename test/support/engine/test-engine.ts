@@ -22,9 +22,13 @@ export interface TestEngine {
 
 /**
  * Leases that a worker in this process never loses to a busy machine: beside a test and its receivers an outcome may take
- * seconds to be written, and would then be one that nobody knows. A worker process has those of the product.
+ * seconds to be written, and would then be one that nobody knows. A worker process has those of the product, as it is to
+ * be killed.
  */
-const LEASE = { startWithinMs: 5_000, marginMs: patient(5_000) } satisfies WorkerSizes['lease'];
+export const PATIENT_LEASE = {
+  startWithinMs: 5_000,
+  marginMs: patient(5_000),
+} satisfies WorkerSizes['lease'];
 
 /** Starts API and worker over the run's real Postgres and Temporal. */
 export async function startTestEngine({
@@ -79,7 +83,11 @@ export async function startTestEngine({
     ...(surfaces ? { surfaces } : {}),
     ...(consoleFiles === undefined ? {} : { consoleFiles }),
   };
-  const inThisProcess = (own: Partial<WorkerSizes> = {}) => ({ lease: LEASE, ...options.sizes, ...own });
+  const inThisProcess = (own: Partial<WorkerSizes> = {}) => ({
+    lease: PATIENT_LEASE,
+    ...options.sizes,
+    ...own,
+  });
   const service = await startService({ ...options, sizes: inThisProcess() });
   const client = await createTestClient(
     service.url ?? '',
